@@ -1,0 +1,64 @@
+# Needs Python 3.11 or newer and nothing else: servers, engine and tools come from wheels.
+
+PYTHON ?= python3
+BIN := .venv/bin
+# Reads the settings and reaches no server, which Django would warn about.
+TOOL := $(BIN)/python -W "ignore:Got an error checking a consistent migration" manage.py
+TOOL_SETTINGS := --settings iacplatform.settings.tooling
+INSTALLED := .venv/.installed
+OPENAPI := docs/reference/openapi.yaml
+LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up bench check lint types test schema lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) ## Make .venv from the locked requirements
+
+$(INSTALLED): requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.version_info < (3, 11) and sys.exit("iacplatform needs Python 3.11 or newer, and $(PYTHON) is %d.%d. Try: make PYTHON=python3.12" % sys.version_info[:2])'
+	@echo "Installing the locked requirements into .venv (a minute, the first time only)"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r $<
+	@touch $@
+
+demo: $(INSTALLED) ## Plan, approve and apply a change before your eyes, then stop everything
+	@$(BIN)/python -m iacplatform.embedded demo
+
+up: $(INSTALLED) ## Run the platform here until Ctrl-C, with a change that waits for approval
+	@$(BIN)/python -m iacplatform.embedded up
+
+bench: $(INSTALLED) ## Measure the platform against the bare engine
+	@$(BIN)/python -m iacplatform.embedded bench
+
+check: lint types test ## All that CI checks: lint, types, test
+
+lint: $(INSTALLED) ## Style, import order, missing migrations, Django's checks, API description
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+	$(TOOL) makemigrations --check --dry-run $(TOOL_SETTINGS)
+	$(TOOL) check $(TOOL_SETTINGS)
+	@mkdir -p .cache
+	$(TOOL) spectacular --fail-on-warn --file .cache/openapi.yaml $(TOOL_SETTINGS)
+	diff -u $(OPENAPI) .cache/openapi.yaml
+
+types: $(INSTALLED) ## Types, with mypy in strict mode
+	$(BIN)/mypy
+
+test: $(INSTALLED) ## Tests, against a real PostgreSQL, Redis and engine
+	$(BIN)/python -m pytest
+
+schema: $(INSTALLED) ## Write the API description, docs/reference/openapi.yaml
+	$(TOOL) spectacular --fail-on-warn --file $(OPENAPI) $(TOOL_SETTINGS)
+
+lock: $(INSTALLED) ## Write requirements/*.txt from pyproject.toml
+	$(LOCK) --output-file requirements/runtime.txt
+	$(LOCK) --extra embedded --extra dev --output-file requirements/dev.txt
+
+clean: ## Remove data, downloads and caches; .venv stays
+	@# Where root keeps this directory private, PostgreSQL's data is elsewhere, behind a link.
+	@for link in $$(find .run -name postgres -type l 2>/dev/null); do rm -rf "$$(readlink $$link)"; done
+	rm -rf .run .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis staticfiles

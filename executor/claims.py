@@ -1,0 +1,113 @@
+"""Claims on stages: one conditional UPDATE with a fencing token, an owner and a lease (design §3).
+
+Time is PostgreSQL's ``now()``, never a host's clock. A stale token changes nothing.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from workspaces.task_status import Stage
+
+CLAIM = """
+UPDATE workspaces_taskstage AS stage
+   SET status = 'running', token = nextval('workspaces_claim_token'), owner = %(host)s,
+       lease_until = clock_timestamp() + %(lease)s * interval '1 second', attempts = stage.attempts + 1,
+       started_at = clock_timestamp(), message = ''
+  FROM workspaces_workspacetask AS task
+ WHERE task.id = stage.task_id AND stage.id = %(stage)s AND stage.status = 'ready'
+   AND stage.name = ANY(%(known)s) AND task.status = 'running'
+   AND (task.cancel_requested_at IS NULL OR stage.name = 'saving_state')
+RETURNING stage.token, stage.task_id, stage.name, stage.phase, stage.attempts
+"""
+ENTER_STAGE = """
+UPDATE workspaces_workspacetask SET stage = %(name)s, last_host = %(host)s, updated_at = now()
+ WHERE id = %(task)s RETURNING workspace_id, log_lines
+"""
+APPLY_ONCE = """
+UPDATE workspaces_workspacetask SET apply_token = %(token)s, apply_owner = %(host)s
+ WHERE id = %(task)s AND apply_token IS NULL
+"""
+RENEW = """
+UPDATE workspaces_taskstage AS stage
+   SET lease_until = clock_timestamp() + %(lease)s * interval '1 second'
+  FROM workspaces_workspacetask AS task
+ WHERE task.id = stage.task_id AND stage.token = ANY(%(tokens)s) AND stage.status = 'running'
+RETURNING stage.token, task.cancel_requested_at IS NOT NULL, task.cancel_reason
+"""
+KNOWN_STAGES = [
+    Stage.FETCHING,
+    Stage.INIT,
+    Stage.PLANNING,
+    Stage.SAVING_PLAN,
+    Stage.RESTORING_PLAN,
+    Stage.APPLYING,
+    Stage.SAVING_STATE,
+]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to run one attempt at one stage; ``first_line`` is the number of its first log line."""
+
+    stage_id: int
+    task_id: int
+    workspace_id: int
+    name: str
+    phase: str
+    token: int
+    attempts: int
+    first_line: int
+    host: str
+
+
+class _AlreadyApplied(Exception):
+    pass
+
+
+def claim_stage(stage_id: int, host: str) -> Claim | None:
+    """Claims a ready stage for ``host``; ``None`` if anybody else has it, or it may not run.
+
+    ``applying`` can be claimed once in the life of a task: the token is set on the task's own row in
+    the same transaction, and a second attempt rolls back.
+    """
+    try:
+        with transaction.atomic():
+            return _claim(stage_id, host)
+    except _AlreadyApplied:
+        return None
+
+
+def _claim(stage_id: int, host: str) -> Claim | None:
+    values: dict[str, Any] = {"stage": stage_id, "host": host, "lease": settings.LEASE_SECONDS}
+    with connection.cursor() as cursor:
+        cursor.execute(CLAIM, values | {"known": KNOWN_STAGES})
+        row = cursor.fetchone()
+        if row is None:
+            return None
+        token, task_id, name, phase, attempts = row
+        cursor.execute(ENTER_STAGE, {"task": task_id, "name": name, "host": host})
+        workspace_id, log_lines = cursor.fetchone()
+        if name == Stage.APPLYING:
+            cursor.execute(APPLY_ONCE, {"token": token, "host": host, "task": task_id})
+            if cursor.rowcount != 1:
+                raise _AlreadyApplied
+    return Claim(stage_id, task_id, workspace_id, name, phase, token, attempts, log_lines + 1, host)
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """A claim that still holds; ``cancel_reason`` is set when somebody asked to cancel the task."""
+
+    token: int
+    cancel_requested: bool
+    cancel_reason: str
+
+
+def renew(tokens: list[int]) -> list[Renewal]:
+    """Extends the leases of all these claims; a token that does not come back is fenced."""
+    with connection.cursor() as cursor:
+        cursor.execute(RENEW, {"tokens": tokens, "lease": settings.LEASE_SECONDS})
+        return [Renewal(*row) for row in cursor.fetchall()]

@@ -1,0 +1,71 @@
+"""How a stage attempt ended and what it made; stored in the transaction that closes the stage."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from iacplatform.terraform.plan import PlanSummary
+
+Result = Literal["done", "failed", "cancelled"]
+
+
+@dataclass(frozen=True)
+class InitOutput:
+    """What ``init`` leaves for the next one: lock file and the hash that decides ``-upgrade``."""
+
+    lock_file: str
+    init_hash: str
+    engine_version: str
+
+
+@dataclass(frozen=True)
+class PlanFileOutput:
+    """The plan file that ``planning`` wrote and its sha256 (hex)."""
+
+    content: bytes
+    plan_hash: str
+
+
+@dataclass(frozen=True)
+class PlanOutput:
+    """The plan as ``show -json`` tells it (the engine's own bytes) and what was read from it."""
+
+    plan_json: bytes
+    summary: PlanSummary
+
+
+@dataclass(frozen=True)
+class ApplyOutput:
+    """The state file after ``applying`` (``None`` if there is none) and the root outputs.
+
+    ``outputs`` maps a name to ``{"value", "type", "sensitive"}``; a sensitive value is masked.
+    """
+
+    state: bytes | None
+    outputs: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SavedStateOutput:
+    """What ``saving_state`` stored; ``lock_reason`` is set when all tries failed."""
+
+    version: int | None = None
+    backup_path: str = ""
+    lock_reason: str = ""
+
+
+StageOutput = InitOutput | PlanFileOutput | PlanOutput | ApplyOutput | SavedStateOutput
+
+
+@dataclass(frozen=True)
+class StageOutcome:
+    """The end of one attempt at one stage.
+
+    ``message`` is what a person reads in the timeline: why it was skipped, or what failed (the
+    engine's own words, whole). ``last_line`` is the number of the last log line written.
+    """
+
+    result: Result
+    message: str = ""
+    skipped: bool = False
+    output: StageOutput | None = None
+    last_line: int = 0

@@ -1,0 +1,167 @@
+"""What a stage needs in its work directory, made again where an earlier stage ran elsewhere."""
+
+import hashlib
+import io
+import json
+import re
+
+from executor.core import engine_command, plugin_cache
+from executor.core.archive import ArchiveLimits, extract_archive
+from executor.core.context import StageContext
+from executor.core.exceptions import EngineFailed, StageError, TaskCancelled
+from executor.core.outcome import InitOutput
+from executor.core.workdir import LOCK_FILE, PLAN_FILE, STATE_FILE
+from iacplatform.terraform.configuration import provider_config_hash, render
+
+OVERRIDE_FILE = "iacplatform_override.tf.json"
+
+# An override file replaces what the uploaded configuration says of its backend: the platform keeps
+# the state, and takes it from this file.
+_LOCAL_BACKEND = {"terraform": {"backend": {"local": {"path": STATE_FILE}}}}
+_NETWORK_ERROR = re.compile(
+    r"time(?:d )?out|deadline exceeded|connection (?:reset|refused)|TLS handshake|unexpected EOF"
+    r"|no such host|temporary failure in name resolution|network is unreachable"
+    r"|could not connect to|failed to (?:download|retrieve|request)|too many requests"
+    r"|\b(?:429|500|502|503|504)\b|internal server error|bad gateway|service unavailable",
+    re.IGNORECASE,
+)
+
+
+def write_files(stage: StageContext) -> None:
+    """Writes the configuration, the state and the lock file of the task into an empty directory.
+
+    Raises :class:`ConfigurationError` or :class:`ArchiveError` for what the user has to change.
+    """
+    stage.workdir.clear()
+    spec = stage.spec
+    if spec.has_archive:
+        limits = ArchiveLimits(stage.settings.max_archive_files, stage.settings.max_archive_bytes)
+        archive = io.BytesIO(stage.accessor.configuration_archive())
+        extract_archive(archive, stage.workdir.path, limits)
+        stage.workdir.write(OVERRIDE_FILE, json.dumps(_LOCAL_BACKEND))
+    files: dict[str, str | bytes] = dict(
+        render(
+            spec.configuration, declare_variables=not spec.has_archive, main=not spec.has_archive
+        )
+    )
+    if state := stage.accessor.current_state():
+        files[STATE_FILE] = state
+    if spec.lock_file:
+        files[LOCK_FILE] = spec.lock_file
+    for name, content in files.items():
+        stage.workdir.write(name, content)
+    stage.complete("files")
+
+
+def ensure_files(stage: StageContext) -> None:
+    """Writes the files unless they are here."""
+    if not stage.completed("files"):
+        stage.log.message(
+            "INFO", "The files of this task are not on this host: they are written again."
+        )
+        write_files(stage)
+
+
+def ensure_init(stage: StageContext) -> None:
+    """Writes the files and initialises the directory unless that has been done here."""
+    ensure_files(stage)
+    if not stage.completed("init"):
+        stage.log.message(
+            "INFO", "The work directory is not initialised on this host: init runs again."
+        )
+        initialise(stage)
+
+
+def ensure_plan(stage: StageContext) -> None:
+    """Makes the directory ready for a command that takes the plan file."""
+    ensure_init(stage)
+    if not plan_is_here(stage):
+        stage.log.message("INFO", "The plan file is not on this host: it is restored.")
+        restore_plan(stage)
+
+
+def initialise(stage: StageContext) -> InitOutput:
+    """Runs ``init``, again after a wait where the network has failed (reference §5.5)."""
+    stage.workdir.remove_file(".terraform")
+    arguments = ("init", "-no-color", "-input=false", *(["-upgrade"] if _upgrades(stage) else []))
+    for wait in (*stage.settings.init_waits, None):
+        plugin_cache.prepare(
+            stage.workdir.plugin_cache, stage.settings.plugin_cache_dir, _lock_file(stage)
+        )
+        result = engine_command.run(stage, *arguments, grace=stage.settings.plan_grace)
+        if result.cancelled:
+            raise TaskCancelled(stage.cancel.reason)
+        if result.succeeded:
+            break
+        if wait is None or not _NETWORK_ERROR.search(result.error):
+            raise EngineFailed(result.error)
+        stage.log.message("WARN", f"The network failed during init; trying again in {wait:g} s.")
+        stage.cancel.wait(wait)
+    _publish_plugins(stage)
+    stage.complete("init")
+    spec = stage.spec
+    init_hash = provider_config_hash(spec.configuration.provider_config)
+    return InitOutput(_lock_file(stage), init_hash, spec.engine.version)
+
+
+def plan_is_here(stage: StageContext) -> bool:
+    """Says whether the directory has the task's plan file, by its sha256."""
+    content = stage.workdir.read(PLAN_FILE)
+    return bool(content and stage.spec.plan_hash) and _sha256(content) == stage.spec.plan_hash
+
+
+def plan_is_reusable(stage: StageContext) -> bool:
+    """Says whether the apply phase finds all that its plan phase has left (reference §5.8).
+
+    That is: same host, initialised from the same snapshot, and the plan file whole.
+    """
+    same_host = bool(stage.spec.plan_host) and stage.spec.plan_host == stage.settings.host
+    return (
+        stage.phase == "apply"
+        and same_host
+        and stage.completed("files")
+        and stage.completed("init")
+        and plan_is_here(stage)
+    )
+
+
+def restore_plan(stage: StageContext) -> None:
+    """Writes the stored plan file; raises :class:`StageError` if it is not that of the plan."""
+    content = stage.accessor.plan_file()
+    if not content:
+        raise StageError("plan data is empty")
+    if _sha256(content) != stage.spec.plan_hash:
+        raise StageError("The stored plan file is not the one that was planned: its hash differs.")
+    stage.workdir.write(PLAN_FILE, content)
+    stage.complete("plan")
+
+
+def _upgrades(stage: StageContext) -> bool:
+    """``-upgrade`` where providers or engine have changed; never between a plan and its apply."""
+    spec = stage.spec
+    if stage.phase == "apply" or not spec.last_init_hash:
+        return False
+    known = (spec.last_init_hash, spec.last_init_engine_version)
+    return known != (
+        provider_config_hash(spec.configuration.provider_config),
+        spec.engine.version,
+    )
+
+
+def _lock_file(stage: StageContext) -> str:
+    return (stage.workdir.read(LOCK_FILE) or b"").decode(errors="replace")
+
+
+def _publish_plugins(stage: StageContext) -> None:
+    store = stage.settings.plugin_cache_dir
+    try:
+        packages = plugin_cache.publish(stage.workdir.plugin_cache, store, _lock_file(stage))
+    except OSError as error:
+        stage.log.message("DEBUG", f"The providers are not shared with other tasks: {error}.")
+    else:
+        for package in packages:
+            stage.log.message("DEBUG", f"{package} is now in the plugin cache.")
+
+
+def _sha256(content: bytes | None) -> str:
+    return hashlib.sha256(content or b"").hexdigest()

@@ -1,0 +1,1 @@
+"""The stages of a task: one module each, with ``run(stage) -> StageOutcome``."""

@@ -1,0 +1,152 @@
+"""The platform as a stage on this machine sees it: a DataAccessor over the ORM."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+
+import structlog
+from django.db import DatabaseError, connection, transaction
+from redis import RedisError
+
+from executor.claims import Claim
+from executor.core.accessor import (
+    AppliedState,
+    LogLine,
+    ResourceProgress,
+    StateSaveError,
+    TaskSpec,
+)
+from executor.exceptions import Fenced
+from executor.messages import line_message, progress_messages
+from executor.progress import store_progress
+from executor.task_spec import build_task_spec
+from workspaces import log_stream
+from workspaces.models import StateVersion, TaskLog, TaskPlan, TaskStage, WorkspaceTask
+from workspaces.models.task import AppliedState as AppliedStateRow
+from workspaces.services.state import save_state_version
+
+Args = ParamSpec("Args")
+Returned = TypeVar("Returned")
+logger = structlog.get_logger(__name__)
+
+
+def _gives_connection_back(
+    method: "Callable[Concatenate[LocalAccessor, Args], Returned]",
+) -> "Callable[Concatenate[LocalAccessor, Args], Returned]":
+    """Returns the connection to the pool after each call: a stage may wait hours for its engine."""
+
+    @wraps(method)
+    def call(self: "LocalAccessor", *args: Args.args, **kwargs: Args.kwargs) -> Returned:
+        try:
+            return method(self, *args, **kwargs)
+        finally:
+            if not connection.in_atomic_block:
+                connection.close()
+
+    return cast("Callable[Concatenate[LocalAccessor, Args], Returned]", call)
+
+
+class LocalAccessor:
+    """Reads and writes for one claim; every write is refused once the claim is fenced."""
+
+    def __init__(self, claim: Claim) -> None:
+        self._claim = claim
+
+    @_gives_connection_back
+    def task(self) -> TaskSpec:
+        """See :class:`~executor.core.accessor.DataAccessor`."""
+        return build_task_spec(self._claim)
+
+    @_gives_connection_back
+    def configuration_archive(self) -> bytes:
+        """See :class:`~executor.core.accessor.DataAccessor`."""
+        task = self._task("snapshot__configuration_version")
+        version = task.snapshot.configuration_version
+        return bytes(version.archive) if version else b""
+
+    @_gives_connection_back
+    def current_state(self) -> bytes | None:
+        """See :class:`~executor.core.accessor.DataAccessor`."""
+        newest = StateVersion.objects.filter(workspace_id=self._claim.workspace_id).newest()
+        return newest.content if newest else None
+
+    @_gives_connection_back
+    def plan_file(self) -> bytes:
+        """See :class:`~executor.core.accessor.DataAccessor`."""
+        plan = TaskPlan.objects.filter(task_id=self._claim.task_id).defer("plan_json").first()
+        return plan.plan_file if plan else b""
+
+    @_gives_connection_back
+    def applied_state(self) -> AppliedState:
+        """See :class:`~executor.core.accessor.DataAccessor`."""
+        row = AppliedStateRow.objects.get(task_id=self._claim.task_id)
+        return AppliedState(row.content, row.succeeded, row.cancelled, row.error)
+
+    def publish_lines(self, lines: Sequence[LogLine]) -> None:
+        """See :class:`~executor.core.accessor.DataAccessor`."""
+        self._publish([line_message(line) for line in lines])
+
+    @_gives_connection_back
+    def store_lines(self, lines: Sequence[LogLine]) -> None:
+        """See :class:`~executor.core.accessor.DataAccessor`."""
+        with transaction.atomic():
+            self._check_claim()
+            TaskLog.objects.bulk_create([_log_row(self._claim, lines)], ignore_conflicts=True)
+
+    @_gives_connection_back
+    def report_progress(self, progress: Sequence[ResourceProgress]) -> None:
+        """See :class:`~executor.core.accessor.DataAccessor`."""
+        with transaction.atomic():
+            self._check_claim()
+            rows = store_progress(self._claim.task_id, progress)
+        self._publish(progress_messages(self._claim.task_id, rows))
+
+    @_gives_connection_back
+    def save_state(self, content: bytes) -> int:
+        """See :class:`~executor.core.accessor.DataAccessor`."""
+        try:
+            with transaction.atomic():
+                self._check_claim()
+                return self._saved_version(content) or self._save_version(content)
+        except DatabaseError as error:
+            raise StateSaveError(str(error)) from error
+
+    def _saved_version(self, content: bytes) -> int | None:
+        """The version an earlier try stored, when only the reply to its COMMIT was lost."""
+        digest = hashlib.sha256(content).hexdigest()
+        mine = StateVersion.objects.filter(task_id=self._claim.task_id, checksum=digest)
+        return mine.values_list("version", flat=True).first()
+
+    def _save_version(self, content: bytes) -> int:
+        task = self._task("created_by")
+        return save_state_version(self._claim.workspace_id, content, task=task).version
+
+    def _task(self, *related: str) -> WorkspaceTask:
+        return WorkspaceTask.objects.select_related(*related).get(pk=self._claim.task_id)
+
+    def _check_claim(self) -> None:
+        held = TaskStage.objects.select_for_update(of=("self",), no_key=True).filter(
+            pk=self._claim.stage_id, token=self._claim.token, status="running"
+        )
+        if not held.exists():
+            raise Fenced(f"Stage {self._claim.name} of task #{self._claim.task_id} was taken away")
+
+    def _publish(self, messages: list[dict[str, Any]]) -> None:
+        try:
+            log_stream.publish(self._claim.task_id, messages)
+        except (RedisError, OSError) as error:
+            logger.warning("log_publish_failed", task_id=self._claim.task_id, error=str(error))
+
+
+def _log_row(claim: Claim, lines: Sequence[LogLine]) -> TaskLog:
+    return TaskLog(
+        task_id=claim.task_id,
+        phase=claim.phase,
+        stage=claim.name,
+        first_line=lines[0].number,
+        line_count=len(lines),
+        kinds={str(line.number): line.kind for line in lines if line.kind != "output"},
+        content="".join(f"{line.text}\n" for line in lines),
+        created_at=lines[0].at,
+    )

@@ -1,0 +1,192 @@
+"""The chain of stages, link by link (design §3, §4).
+
+Closing a stage writes its outputs, its own row and the next stage's row in one transaction, and only
+then publishes a message as a hint. So the chain lives in the rows: a kill between two links loses
+nothing and doubles nothing.
+"""
+
+from functools import partial
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from executor.claims import Claim
+from executor.core.outcome import SavedStateOutput, StageOutcome
+from executor.dispatch import dispatch_after_commit
+from executor.exceptions import Fenced
+from executor.gates import gates_for
+from executor.outputs import store_output
+from executor.retry import retry_transaction
+from workspaces.models import AppliedState, ApplyStatus, TaskStage, WorkspaceTask
+from workspaces.services import locks
+from workspaces.services.queue import open_stage
+from workspaces.services.tasks import start_apply
+from workspaces.task_status import (
+    GATES,
+    STAGES_OF,
+    Phase,
+    Stage,
+    StageStatus,
+    TaskStatus,
+    TaskType,
+)
+from workspaces.transitions import SYSTEM, transition
+
+CLOSE_SECONDS = 120.0
+AFTER_APPLY = Stage.POST_APPLY_RUN_TASKS
+
+
+def close_stage(claim: Claim, outcome: StageOutcome) -> None:
+    """Ends a stage attempt under its fencing token and goes on with the task.
+
+    Tried again while PostgreSQL is away. Raises :class:`Fenced` if the claim is no longer ours.
+    """
+    retry_transaction(partial(_close, claim, outcome), seconds=CLOSE_SECONDS)
+
+
+def _close(claim: Claim, outcome: StageOutcome) -> None:
+    with transaction.atomic():
+        if not _end_attempt(claim, outcome):
+            return
+        if outcome.output is not None:
+            store_output(outcome.output, claim, outcome)
+        task = WorkspaceTask.objects.select_for_update(of=("self",)).get(pk=claim.task_id)
+        task.log_lines = max(task.log_lines, outcome.last_line)
+        task.save(update_fields=["log_lines"])
+        _go_on(task, claim, outcome)
+
+
+def _end_attempt(claim: Claim, outcome: StageOutcome) -> bool:
+    """Closes the row; False if an earlier try did and only the reply to its COMMIT was lost."""
+    mine = TaskStage.objects.filter(pk=claim.stage_id, token=claim.token)
+    closed = mine.filter(status=StageStatus.RUNNING).update(
+        status=outcome.result,
+        message=outcome.message,
+        skipped=outcome.skipped,
+        lease_until=None,
+        finished_at=Now(),
+    )
+    if closed:
+        return True
+    if mine.filter(status=outcome.result).exists():
+        return False
+    raise Fenced(f"Stage {claim.name} of task #{claim.task_id} belongs to another attempt")
+
+
+def _go_on(task: WorkspaceTask, claim: Claim, outcome: StageOutcome) -> None:
+    if claim.name == Stage.APPLYING:
+        # However the apply ended, what it did to the world is in its state file: save that first.
+        return advance(task, claim.phase, claim.name)
+    if claim.name == Stage.SAVING_STATE:
+        return _finish_apply(task, outcome)
+    if outcome.result == "done":
+        return advance(task, claim.phase, claim.name)
+    return end_task(task, outcome.result, outcome.message)
+
+
+def advance(task: WorkspaceTask, phase: str, after: str) -> None:
+    """Opens the next link behind the stage ``after``; at the end of the plan phase, decides."""
+    stages = STAGES_OF[phase]
+    for name in stages[stages.index(after) + 1 :]:
+        if name == AFTER_APPLY:
+            return
+        if name not in GATES:
+            dispatch_after_commit(open_stage(task, phase, name))
+            return
+        if not _pass_gate(task, phase, name):
+            return
+    decide(task)
+
+
+def _pass_gate(task: WorkspaceTask, phase: str, name: str) -> bool:
+    """True if nothing holds the task here; otherwise the gate's row waits without a worker."""
+    gates = gates_for(task, name)
+    if not gates:
+        return True
+    WorkspaceTask.objects.filter(pk=task.pk).update(stage=name)
+    task.stage = name
+    stage = open_stage(task, phase, name, StageStatus.WAITING)
+    if any(gate.enter(stage) == "wait" for gate in gates):
+        return False
+    _close_gate(stage)
+    return True
+
+
+def _close_gate(
+    stage: TaskStage, status: StageStatus = StageStatus.DONE, message: str = ""
+) -> bool:
+    return bool(
+        TaskStage.objects.filter(pk=stage.pk, status=StageStatus.WAITING).update(
+            status=status, message=message, finished_at=Now()
+        )
+    )
+
+
+def open_gate(stage: TaskStage) -> bool:
+    """Lets a task that waits at a gate go on; False if it no longer waits. Callable any number of times."""
+    with transaction.atomic():
+        if not _close_gate(stage):
+            return False
+        task = WorkspaceTask.objects.select_for_update(of=("self",)).get(pk=stage.task_id)
+        if stage.name != AFTER_APPLY:
+            advance(task, stage.phase, stage.name)
+    return True
+
+
+def refuse_gate(stage: TaskStage, message: str) -> bool:
+    """Ends a task that waits at a gate as failed; False if it no longer waits."""
+    with transaction.atomic():
+        if not _close_gate(stage, StageStatus.FAILED, message):
+            return False
+        task = WorkspaceTask.objects.select_for_update(of=("self",)).get(pk=stage.task_id)
+        if not task.is_final:
+            end_task(task, "failed", message)
+    return True
+
+
+def decide(task: WorkspaceTask) -> None:
+    """The end of the plan phase: done, or waiting for approval with the workspace locked first."""
+    if task.task_type != TaskType.PLAN_AND_APPLY:
+        return transition(task, TaskStatus.SUCCESS, stage=Stage.COMPLETED)
+    if not task.has_changes:
+        return transition(task, TaskStatus.PLANNED_AND_FINISHED, stage=Stage.PLANNED_AND_FINISHED)
+    if not locks.lock_for_apply(task):
+        task.workspace.refresh_from_db()
+        reason = (
+            "The workspace could not be locked for the apply: it is locked by "
+            f"{task.workspace.locked_by} ({task.workspace.lock_reason})"
+        )
+        return end_task(task, "failed", reason)
+    transition(task, TaskStatus.APPLY_PENDING, stage=Stage.APPLY_PENDING)
+    if task.auto_apply:
+        start_apply(task, actor=SYSTEM, description="Applied automatically")
+    return None
+
+
+def _finish_apply(task: WorkspaceTask, outcome: StageOutcome) -> None:
+    applied = AppliedState.objects.defer("content").get(task=task)
+    saved = outcome.output
+    if isinstance(saved, SavedStateOutput) and saved.lock_reason:
+        locks.keep_locked(task, reason=saved.lock_reason)
+        return transition(task, TaskStatus.FAILED, error_message=outcome.message)
+    if outcome.result != "done":
+        return end_task(task, outcome.result, outcome.message)
+    if not applied.succeeded:
+        return end_task(task, "cancelled" if applied.cancelled else "failed", applied.error)
+    task.resource_changes.filter(
+        apply_status__in=[ApplyStatus.PENDING, ApplyStatus.APPLYING]
+    ).update(apply_status=ApplyStatus.COMPLETED, apply_completed_at=Now())
+    locks.release_task_lock(task)
+    transition(task, TaskStatus.APPLIED, stage=Stage.APPLIED)
+    _pass_gate(task, Phase.APPLY, AFTER_APPLY)
+    return None
+
+
+def end_task(task: WorkspaceTask, result: str, message: str) -> None:
+    """Ends a task as failed or cancelled: its lock is released, its log and stage stay."""
+    task.resource_changes.filter(apply_status=ApplyStatus.APPLYING).update(
+        apply_status=ApplyStatus.FAILED, apply_error=message, apply_completed_at=Now()
+    )
+    locks.release_task_lock(task)
+    status = TaskStatus.CANCELLED if result == "cancelled" else TaskStatus.FAILED
+    transition(task, status, reason=message[:500], error_message=message)

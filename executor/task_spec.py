@@ -1,0 +1,121 @@
+"""A task's snapshot resolved to the values that its engine gets (reference §4.3)."""
+
+from typing import Any, cast
+
+from django.conf import settings
+
+from executor.claims import Claim
+from executor.core.accessor import Engine, EngineRelease, Phase, TaskSpec, TaskType
+from iacplatform.terraform.configuration import (
+    Configuration,
+    Output,
+    RemoteData,
+    Variable,
+)
+from iacplatform.terraform.hcl import ValueFormat
+from workspaces.models import (
+    ConfigurationSource,
+    EngineVersion,
+    TaskSnapshot,
+    VariableType,
+    Workspace,
+    WorkspaceTask,
+    WorkspaceVariable,
+)
+from workspaces.models.output import STATIC_OUTPUT
+from workspaces.services.remote_data import issue_token
+from workspaces.services.snapshots import snapshot_code, snapshot_variables
+from workspaces.task_status import Stage
+
+WRITES_FILES = frozenset({Stage.FETCHING, Stage.INIT, Stage.PLANNING, Stage.RESTORING_PLAN})
+
+
+def build_task_spec(claim: Claim) -> TaskSpec:
+    """Everything a stage needs to know of its task, in one object."""
+    task = WorkspaceTask.objects.select_related("workspace", "snapshot__engine_version").get(
+        pk=claim.task_id
+    )
+    snapshot, workspace = task.snapshot, task.workspace
+    variables = snapshot_variables(snapshot)
+    return TaskSpec(
+        task_id=task.pk,
+        task_type=cast("TaskType", task.task_type),
+        phase=cast("Phase", claim.phase),
+        workspace_id=workspace.workspace_id,
+        workspace_name=workspace.name,
+        engine=_engine(snapshot.engine_version),
+        configuration=_configuration(task, snapshot, variables, claim),
+        has_archive=snapshot.configuration_source == ConfigurationSource.ARCHIVE,
+        environment=_environment(variables),
+        sensitive_values=tuple(row.value for row in variables if row.sensitive and row.value),
+        targets=tuple(task.targets),
+        lock_file=snapshot.lock_file or workspace.lock_file,
+        last_init_hash=workspace.last_init_hash,
+        last_init_engine_version=workspace.last_init_engine_version,
+        plan_hash=task.plan_hash,
+        plan_host=task.plan_host,
+    )
+
+
+def _engine(row: EngineVersion) -> EngineRelease:
+    return EngineRelease(cast("Engine", row.engine), row.version, row.download_url, row.checksum)
+
+
+def _configuration(
+    task: WorkspaceTask, snapshot: TaskSnapshot, variables: list[WorkspaceVariable], claim: Claim
+) -> Configuration:
+    return Configuration(
+        bodies=tuple(snapshot_code(snapshot)) or _fallback(snapshot),
+        provider_config=snapshot.provider_config or {},
+        variables=tuple(
+            Variable(
+                row.key,
+                row.value,
+                cast("ValueFormat", row.value_format),
+                row.sensitive,
+                row.description,
+            )
+            for row in variables
+            if row.variable_type == VariableType.TERRAFORM
+        ),
+        outputs=tuple(_output(entry) for entry in snapshot.outputs or []),
+        remote_data=_remote_data(task, snapshot) if claim.name in WRITES_FILES else (),
+    )
+
+
+def _fallback(snapshot: TaskSnapshot) -> tuple[dict[str, Any], ...]:
+    return (snapshot.tf_code,) if snapshot.tf_code else ()
+
+
+def _output(entry: dict[str, Any]) -> Output:
+    resource = entry["resource_name"]
+    return Output(
+        module="" if resource == STATIC_OUTPUT else resource,
+        name=entry["output_name"],
+        value=entry["output_value"],
+        description=entry["description"],
+        sensitive=entry["sensitive"],
+    )
+
+
+def _remote_data(task: WorkspaceTask, snapshot: TaskSnapshot) -> tuple[RemoteData, ...]:
+    definitions = snapshot.remote_data or []
+    sources = Workspace.objects.in_bulk([entry["source_workspace"] for entry in definitions])
+    return tuple(
+        RemoteData(
+            name=entry["data_name"],
+            url=_outputs_url(sources[entry["source_workspace"]]),
+            token=issue_token(sources[entry["source_workspace"]], task),
+        )
+        for entry in definitions
+    )
+
+
+def _outputs_url(source: Workspace) -> str:
+    return f"{settings.BASE_URL}/api/v1/workspaces/{source.workspace_id}/state-outputs/full"
+
+
+def _environment(variables: list[WorkspaceVariable]) -> dict[str, str]:
+    return {
+        row.key: row.value for row in variables if row.variable_type == VariableType.ENVIRONMENT
+    }

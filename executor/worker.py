@@ -1,0 +1,90 @@
+"""A worker process: claims a stage, runs it through the core, closes it."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import cast
+
+import structlog
+from django.conf import settings
+from django.db import DataError, IntegrityError, ProgrammingError, connection
+
+from executor.claims import Claim, claim_stage
+from executor.core.accessor import Phase
+from executor.core.outcome import StageOutcome
+from executor.core.run import run_stage as run_core_stage
+from executor.core.settings import ExecutorSettings
+from executor.core.workdir import WorkDirectory
+from executor.exceptions import Fenced
+from executor.local_accessor import LocalAccessor
+from executor.pipeline import close_stage
+from executor.retry import retry_transaction
+from executor.running import running_stages
+from workspaces.models import WorkspaceTask
+
+CLAIM_SECONDS = 20.0
+logger = structlog.get_logger(__name__)
+
+
+@lru_cache(maxsize=1)
+def executor_settings() -> ExecutorSettings:
+    """The core's settings, from Django's."""
+    config_file = settings.ENGINE_CLI_CONFIG_FILE
+    return ExecutorSettings(
+        work_root=Path(settings.WORK_ROOT),
+        engines_dir=Path(settings.ENGINES_DIR),
+        plugin_cache_dir=Path(settings.PLUGIN_CACHE_DIR),
+        backup_dir=Path(settings.STATE_BACKUP_DIR),
+        host=settings.WORKER_HOST,
+        engine_url_schemes=frozenset(settings.ENGINE_URL_SCHEMES),
+        plan_grace=settings.PLAN_GRACE_SECONDS,
+        apply_grace=settings.APPLY_GRACE_SECONDS,
+        init_waits=tuple(settings.INIT_RETRY_WAITS),
+        state_save_waits=tuple(settings.STATE_SAVE_WAITS),
+        cli_config_file=Path(config_file) if config_file else None,
+    )
+
+
+def run_stage(stage_id: int) -> None:
+    """Runs one attempt at a stage, if it can be claimed: a message that came twice does nothing."""
+    host = settings.WORKER_HOST
+    claim = retry_transaction(lambda: claim_stage(stage_id, host), seconds=CLAIM_SECONDS)
+    if claim is None:
+        return
+    with structlog.contextvars.bound_contextvars(task_id=claim.task_id, stage=claim.name):
+        try:
+            _run(claim)
+        except Fenced as fenced:
+            logger.warning("stage_fenced", reason=str(fenced))
+
+
+def _run(claim: Claim) -> None:
+    with running_stages.register(claim) as cancel:
+        connection.close()
+        outcome = run_core_stage(
+            claim.name,
+            LocalAccessor(claim),
+            executor_settings(),
+            cancel,
+            first_line=claim.first_line,
+            phase=cast("Phase", claim.phase),
+        )
+        _close(claim, outcome)
+    remove_directory_if_final(claim.task_id)
+
+
+def _close(claim: Claim, outcome: StageOutcome) -> None:
+    """Closes the stage; what PostgreSQL refuses to store fails the task instead of hanging it."""
+    try:
+        close_stage(claim, outcome)
+    except (DataError, IntegrityError, ProgrammingError) as error:
+        logger.exception("outcome_refused")
+        message = f"platform error: the result of {claim.name} could not be stored: {error}"
+        close_stage(claim, StageOutcome("failed", message, last_line=outcome.last_line))
+
+
+def remove_directory_if_final(task_id: int) -> None:
+    """Removes the task's work directory on this host once the task has ended."""
+    task = WorkspaceTask.objects.select_related("workspace").get(pk=task_id)
+    if task.is_final:
+        settings_ = executor_settings()
+        WorkDirectory(settings_.work_root, task.workspace.workspace_id, task.pk).remove()

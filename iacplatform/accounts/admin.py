@@ -1,0 +1,93 @@
+"""Who is there: users, organizations and API tokens."""
+
+from collections.abc import Collection
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from iacplatform.accounts.models import APIToken, Membership, Organization, User
+from iacplatform.accounts.services import revoke_api_token
+from iacplatform.common.admin import ReadOnlyAdmin
+from iacplatform.common.presentation import badge
+
+if TYPE_CHECKING:
+    _ModelAdmin = admin.ModelAdmin[Organization]
+    _MembershipInline = admin.TabularInline[Membership, Any]
+    _UserAdmin = DjangoUserAdmin[User]
+else:
+    _ModelAdmin = admin.ModelAdmin
+    _MembershipInline = admin.TabularInline
+    _UserAdmin = DjangoUserAdmin
+
+
+class MembershipInline(_MembershipInline):
+    """Who belongs to what."""
+
+    model = Membership
+    extra = 0
+    autocomplete_fields = ["user", "organization"]
+
+
+@admin.register(User)
+class UserAdmin(_UserAdmin):
+    """Django's own, with the organizations whose workspaces a user sees."""
+
+    inlines = [MembershipInline]
+
+
+@admin.register(Organization)
+class OrganizationAdmin(_ModelAdmin):
+    """Owners of workspaces."""
+
+    list_display = ["name", "display_name", "created_at"]
+    search_fields = ["name", "display_name"]
+    fields = ["name", "display_name"]
+    inlines = [MembershipInline]
+
+
+@admin.register(APIToken)
+class APITokenAdmin(ReadOnlyAdmin):
+    """Every API token, without what could open anything; tokens are made through the API."""
+
+    list_display = ["name", "hint", "user", "state", "created_at", "expires_at", "last_used_at"]
+    list_select_related = ["user"]
+    search_fields = ["name", "hint", "user__username"]
+    actions = ["revoke"]
+    fields = [
+        ("name", "hint"),
+        "user",
+        "state",
+        ("created_at", "expires_at", "last_used_at", "revoked_at"),
+    ]
+
+    def offered_actions(self, obj: APIToken) -> Collection[str]:
+        """Revoking, where there is something to revoke."""
+        return {"revoke"} if obj.revoked_at is None else ()
+
+    @admin.display(description="state")
+    def state(self, token: APIToken) -> SafeString:
+        """Whether the token opens anything."""
+        if token.revoked_at is not None:
+            return badge("Revoked", "idle")
+        if token.expires_at is not None and token.expires_at <= timezone.now():
+            return badge("Expired", "idle")
+        return badge("Usable", "good") if token.user.is_active else badge("User inactive", "idle")
+
+    @admin.action(description="Revoke", permissions=["operate"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[APIToken]) -> HttpResponse | None:
+        """Ends tokens at once."""
+        for token in queryset:
+            self.attempt(request, partial(self._revoke, request, token))
+        return self.back(queryset)
+
+    def _revoke(self, request: HttpRequest, token: APIToken) -> str:
+        revoke_api_token(token)
+        message = f"{token} of {token.user} was revoked"
+        self.log_change(request, token, message)
+        return message

@@ -1,0 +1,49 @@
+"""Signing in, and the tokens of a user's programs."""
+
+from datetime import datetime, timedelta
+
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from iacplatform.accounts.models import APIToken, User, new_token, token_digest
+from iacplatform.common.errors import InvalidInput
+
+HINT_LENGTH = 12
+USE_IS_NOTED_EVERY = timedelta(minutes=1)
+
+
+def create_api_token(
+    user: User, *, name: str, expires_at: datetime | None = None
+) -> tuple[APIToken, str]:
+    """Creates a token and returns it with its text, which cannot be had again.
+
+    Raises ``InvalidInput`` for an end that is past.
+    """
+    if expires_at is not None and expires_at <= timezone.now():
+        raise InvalidInput("expires_at", "must be in the future")
+    text = new_token()
+    token = APIToken.objects.create(
+        user=user,
+        name=name,
+        digest=token_digest(text),
+        hint=text[:HINT_LENGTH],
+        expires_at=expires_at,
+    )
+    return token, text
+
+
+def revoke_api_token(token: APIToken) -> None:
+    """Ends a token at once; again does nothing."""
+    APIToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=Now())
+
+
+def find_api_token(text: str) -> APIToken | None:
+    """The usable token with this text, its user loaded; notes that it was used."""
+    now = timezone.now()
+    tokens = APIToken.objects.usable(now).select_related("user")
+    token = tokens.filter(digest=token_digest(text)).first()
+    if token is None:
+        return None
+    if token.last_used_at is None or now - token.last_used_at > USE_IS_NOTED_EVERY:
+        APIToken.objects.filter(pk=token.pk).update(last_used_at=now)
+    return token

@@ -1,0 +1,21 @@
+"""Unique constraints answer before any check could: the loser of a race is told what is taken."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import IntegrityError, transaction
+
+from iacplatform.common.errors import Conflict
+
+
+@contextmanager
+def taken(constraint: str, field: str, message: str) -> Iterator[None]:
+    """Runs the block in a savepoint; a violation of ``constraint`` becomes a :class:`Conflict`."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as error:
+        diagnostics = getattr(error.__cause__, "diag", None)
+        if diagnostics is None or diagnostics.constraint_name != constraint:
+            raise
+        raise Conflict(message, fields={field: message}) from error

@@ -1,0 +1,63 @@
+"""``python -m iacplatform.embedded``: the platform on this machine, from wheels alone."""
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+
+from iacplatform.embedded.bench import bench
+from iacplatform.embedded.demo import demo, up
+from iacplatform.embedded.exceptions import EmbeddedError
+from iacplatform.embedded.stack import PROJECT
+
+COMMANDS = {
+    "demo": (demo, "plan, approve and apply a real change, then stop"),
+    "bench": (bench, "measure the platform against the bare engine"),
+    "up": (up, "start everything and stay, with a plan waiting for approval"),
+}
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(prog="python -m iacplatform.embedded", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, (_, sentence) in COMMANDS.items():
+        command = commands.add_parser(name, help=sentence, description=sentence)
+        command.add_argument(
+            "--run-dir",
+            type=Path,
+            default=PROJECT / ".run" / name,
+            help="where data, logs and work directories are kept (default: .run/<command>)",
+        )
+        command.add_argument(
+            "--port", type=int, default=8000 if name == "up" else 0, help="0: a free one"
+        )
+    return parser.parse_args()
+
+
+def _stop(_: int, __: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    """Runs the command; 0 if it did what it says, 130 on Ctrl-C, 1 with the reason otherwise."""
+    arguments = parse_arguments()
+    console = Console(highlight=False, soft_wrap=True)
+    signal.signal(signal.SIGTERM, _stop)
+    run, _ = COMMANDS[arguments.command]
+    try:
+        run(console, arguments.run_dir, arguments.port)
+    except KeyboardInterrupt:
+        console.print("[yellow]Stopped.[/]")
+        return 130 if arguments.command == "demo" else 0
+    except EmbeddedError as error:
+        console.print(f"[bold red]{error}[/]")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Settings: ``base`` for every server, ``test`` for the tests, ``tooling`` for mypy and the like."""

@@ -1,0 +1,218 @@
+"""Django's settings, every one of them read from the environment (docs/reference/settings.md).
+
+A name that ends in ``_FILE`` gives the path of a file with the value: for secrets that an orchestrator mounts.
+"""
+
+import socket
+from pathlib import Path
+
+from environs import Env
+
+from iacplatform.common.redis_url import broker_url
+from iacplatform.logging import configure_structlog, logging_config
+
+env = Env()
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+
+
+def secret(name: str, default: str | None = None) -> str:
+    """Reads ``name`` or the file that ``{name}_FILE`` names; raises where neither is set."""
+    path = env.str(f"{name}_FILE", "")
+    if path:
+        return Path(path).read_text().strip()
+    return env.str(name) if default is None else env.str(name, default)
+
+
+# --- Secrets
+SECRET_KEY = secret("SECRET_KEY")
+ENCRYPTION_KEYS = [key for key in secret("ENCRYPTION_KEYS").split(",") if key]
+JWT_SECRET = secret("JWT_SECRET", SECRET_KEY)
+JWT_LIFETIME_SECONDS = env.int("JWT_LIFETIME_SECONDS", 8 * 3600)
+
+# --- Web
+DEBUG = env.bool("DEBUG", False)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+ALLOWED_ORIGINS: list[str] = env.list("ALLOWED_ORIGINS", [])
+CSRF_TRUSTED_ORIGINS = ALLOWED_ORIGINS
+BASE_URL = env.str("BASE_URL", "http://127.0.0.1:8000")
+SECURE_COOKIES = env.bool("SECURE_COOKIES", BASE_URL.startswith("https://"))
+SESSION_COOKIE_SECURE = SECURE_COOKIES
+CSRF_COOKIE_SECURE = SECURE_COOKIES
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE_COOKIES else None
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("DATA_UPLOAD_MAX_MEMORY_SIZE", 10 * 1024**2)
+ROOT_URLCONF = "iacplatform.urls"
+ASGI_APPLICATION = "iacplatform.asgi.application"
+STATIC_URL = "static/"
+# Only for an installation that collects its static files; without it they are served from the packages.
+STATIC_ROOT = env.str("STATIC_ROOT", "") or None
+WHITENOISE_USE_FINDERS = True
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_filters",
+    "django_prometheus",
+    "django_structlog",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "rest_framework",
+    "iacplatform.accounts",
+    "iacplatform.common",
+    "iacplatform.embedded",
+    "workspaces",
+    "executor",
+]
+MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- Database and Redis
+DATABASES = {"default": env.dj_db_url("DATABASE_URL")}
+DATABASES["default"].setdefault("OPTIONS", {})
+DATABASES["default"]["OPTIONS"]["pool"] = {
+    "min_size": 1,
+    "max_size": env.int("DATABASE_POOL_SIZE", 24),
+    "timeout": 10,
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+REDIS_URL = env.str("REDIS_URL")
+
+# --- Users
+AUTH_USER_MODEL = "accounts.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+
+# --- REST
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "iacplatform.accounts.authentication.BearerAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["iacplatform.common.parsers.StrictJSONParser"],
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_PAGINATION_CLASS": "iacplatform.common.pagination.PageNumberPagination",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_THROTTLE_RATES": {"login": env.str("LOGIN_RATE", "10/min")},
+    "EXCEPTION_HANDLER": "iacplatform.common.api_errors.exception_handler",
+    # How many proxies may be believed about a client's address (the login throttle counts by it).
+    "NUM_PROXIES": env.int("NUM_PROXIES", 0),
+    "PAGE_SIZE": 20,
+    "URL_FORMAT_OVERRIDE": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "iacplatform",
+    "DESCRIPTION": "A self-hosted run platform for Terraform and OpenTofu.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "PATH_CONVERTER_OVERRIDES": {"pk": int},
+    "ENUM_NAME_OVERRIDES": {
+        "TaskStatusEnum": "workspaces.task_status.TaskStatus",
+        "StageStatusEnum": "workspaces.task_status.StageStatus",
+        "StageEnum": "workspaces.task_status.Stage",
+        "TaskTypeEnum": "workspaces.task_status.TaskType",
+        "RequestedTaskTypeEnum": "workspaces.api.serializers.tasks.REQUESTED_TYPES",
+        "OutputsSharingEnum": "workspaces.models.OutputsSharing",
+    },
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "iacplatform.common.openapi.document_errors",
+    ],
+}
+
+# --- Celery: a message is only a hint, the stage row is the truth (docs/explanation/pipeline.md)
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", broker_url(REDIS_URL))
+CELERY_RESULT_BACKEND = None
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = False
+CELERY_WORKER_DISABLE_PREFETCH = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_TASK_DEFAULT_QUEUE = "control"
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_timeout": 5,
+    "socket_connect_timeout": 2,
+    "socket_keepalive": True,
+    "health_check_interval": 5,
+}
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {
+        "task": "executor.tasks.sweep",
+        "schedule": 2.0,
+        "options": {"queue": "control", "expires": 3},
+    },
+}
+
+# --- Stages
+STAGE_GATES: list[str] = env.list("STAGE_GATES", [])
+LEASE_SECONDS = env.float("LEASE_SECONDS", 20.0)
+RENEW_SECONDS = env.float("RENEW_SECONDS", 5.0)
+WORKER_HOST = env.str("WORKER_HOST", socket.gethostname())
+DATA_DIR = env.path("DATA_DIR", BASE_DIR / ".run" / "data")
+WORK_ROOT = env.path("WORK_ROOT", DATA_DIR / "work")
+ENGINES_DIR = env.path("ENGINES_DIR", DATA_DIR / "engines")
+PLUGIN_CACHE_DIR = env.path("PLUGIN_CACHE_DIR", DATA_DIR / "plugins")
+STATE_BACKUP_DIR = env.path("STATE_BACKUP_DIR", DATA_DIR / "state-backups")
+ENGINE_URL_SCHEMES = env.list("ENGINE_URL_SCHEMES", ["https"])
+ENGINE_CLI_CONFIG_FILE = env.str("ENGINE_CLI_CONFIG_FILE", "")
+PLAN_GRACE_SECONDS = env.float("PLAN_GRACE_SECONDS", 30.0)
+INIT_RETRY_WAITS = env.list("INIT_RETRY_WAITS", [5.0, 10.0], subcast=float)
+STATE_SAVE_WAITS = env.list("STATE_SAVE_WAITS", [2.0, 4.0, 6.0, 8.0], subcast=float)
+APPLY_GRACE_SECONDS = env.float("APPLY_GRACE_SECONDS", 300.0)
+
+# --- Uploaded configurations
+ARCHIVE_MAX_BYTES = env.int("ARCHIVE_MAX_BYTES", 20 * 1024**2)
+ARCHIVE_MAX_UNPACKED_BYTES = env.int("ARCHIVE_MAX_UNPACKED_BYTES", 100 * 1024**2)
+ARCHIVE_MAX_FILES = env.int("ARCHIVE_MAX_FILES", 5000)
+
+# --- Language, time, log
+LANGUAGE_CODE = "en"
+USE_I18N = False
+USE_TZ = True
+TIME_ZONE = "UTC"
+LOGGING_CONFIG = "logging.config.dictConfig"
+LOG_FORMAT = env.str("LOG_FORMAT", "json")
+LOG_LEVEL = env.str("LOG_LEVEL", "INFO")
+LOGGING = logging_config(LOG_FORMAT, LOG_LEVEL)
+configure_structlog()

@@ -1,0 +1,9 @@
+"""Settings for the test suite; everything else is what production has."""
+
+from iacplatform.settings.base import *  # noqa: F403
+from iacplatform.settings.base import DATABASES, REST_FRAMEWORK
+
+# A pooled connection would keep the test database from being dropped.
+DATABASES["default"]["OPTIONS"].pop("pool", None)
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+REST_FRAMEWORK = {**REST_FRAMEWORK, "TEST_REQUEST_DEFAULT_FORMAT": "json"}

@@ -1,0 +1,30 @@
+"""Every address of the web server."""
+
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from iacplatform.common import health
+from iacplatform.common.api_errors import api_not_found
+from iacplatform.common.pages import home
+
+api: list[URLPattern | URLResolver] = [
+    path("auth/", include("iacplatform.accounts.urls")),
+    path("", include("workspaces.api.urls")),
+    path("", include("workspaces.api.log_urls")),
+    re_path("", api_not_found),
+]
+urlpatterns = [
+    path("", home, name="home"),
+    path("admin/", admin.site.urls),
+    path("api/v1/", include(api)),
+    path("api/docs/", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),
+    path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    path("health", health.live),
+    path("health/live", health.live),
+    path("health/ready", health.ready, name="health-ready"),
+    path("", include("django_prometheus.urls")),
+]
+handler400 = "iacplatform.common.api_errors.bad_request"
+handler404 = "iacplatform.common.api_errors.page_not_found"
+handler500 = "iacplatform.common.api_errors.server_error"

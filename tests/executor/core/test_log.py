@@ -1,0 +1,199 @@
+"""A task's log: numbered without gaps, redacted, on disk at once, shipped in batches."""
+
+import re
+import threading
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from executor.core.accessor import AttemptLost, EngineRelease, LogLine, ResourceProgress
+from executor.core.log import TaskLog
+from executor.core.log_shipping import LogShipper
+from executor.core.redaction import Redactor
+from tests.executor.core.in_memory import InMemoryPlatform
+
+RELEASE = EngineRelease("terraform", "1.15.5", "file:///x.zip", "0" * 64)
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> InMemoryPlatform:
+    return InMemoryPlatform(RELEASE, tmp_path)
+
+
+def open_log(platform: InMemoryPlatform, path: Path | None = None, wait: float = 5) -> TaskLog:
+    redactor = Redactor(["hunter22", "two\nlined"])
+    return TaskLog(LogShipper(platform, wait), redactor, "planning", first_line=5, path=path)
+
+
+def wait_until(condition: object, seconds: float = 5) -> float:
+    assert callable(condition)
+    started = time.monotonic()
+    while not condition():
+        assert time.monotonic() - started < seconds
+        time.sleep(0.002)
+    return time.monotonic() - started
+
+
+def test_lines_are_numbered_and_of_the_documented_form(platform: InMemoryPlatform) -> None:
+    log = open_log(platform)
+    log.marker("BEGIN")
+    log.message("WARN", "careful")
+    log.output("terraform_data.a: Creating...", "stdout")
+    log.output("│ Error: no", "stderr")
+    log.marker("END")
+    log.close()
+    assert [line.number for line in platform.lines] == [5, 6, 7, 8, 9]
+    assert log.last_line == 9
+    moment = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}"
+    expected = [
+        rf"={{10}} PLANNING BEGIN at {moment} ={{10}}",
+        r"\[\d\d:\d\d:\d\d\.\d{3}\] \[WARN\] careful",
+        r"terraform_data\.a: Creating\.\.\.",
+        "│ Error: no",
+        rf"={{10}} PLANNING END at {moment} ={{10}}",
+    ]
+    for pattern, line in zip(expected, platform.lines, strict=True):
+        assert re.fullmatch(pattern, line.text)
+    kinds = [line.kind for line in platform.lines]
+    assert kinds == ["stage_marker", "output", "output", "error", "stage_marker"]
+
+
+def test_sensitive_values_are_masked_everywhere(platform: InMemoryPlatform, tmp_path: Path) -> None:
+    """F27: in the stream, in what is stored and in the file; also across lines."""
+    log = open_log(platform, tmp_path / "plan.log")
+    log.message("INFO", "password hunter22")
+    log.output("password: hunter22", "stdout")
+    log.output("the two", "stdout")
+    log.output("password: hunter22", "stderr")
+    log.output("lined end", "stdout")
+    log.output("two", "stdout")
+    log.end_output()
+    log.close()
+    texts = [line.text for line in platform.lines]
+    assert texts[1:] == [
+        "password: ***SENSITIVE***",
+        "password: ***SENSITIVE***",
+        "the ***SENSITIVE*** end",
+        "two",
+    ]
+    assert platform.published == platform.lines
+    assert (tmp_path / "plan.log").read_text().splitlines() == texts
+    assert "hunter22" not in platform.text
+
+
+def test_the_file_is_private_and_written_at_once(
+    platform: InMemoryPlatform, tmp_path: Path
+) -> None:
+    log = open_log(platform, tmp_path / "plan.log")
+    log.message("INFO", "here")
+    assert (tmp_path / "plan.log").read_text().endswith("here\n")
+    assert (tmp_path / "plan.log").stat().st_mode & 0o777 == 0o600
+    log.close()
+
+
+def test_a_line_is_published_within_50_ms_and_stored_within_a_second(
+    platform: InMemoryPlatform,
+) -> None:
+    log = open_log(platform)
+    log.message("INFO", "one")
+    assert wait_until(lambda: platform.published) < 0.3
+    assert platform.lines == []
+    assert wait_until(lambda: platform.lines) < 1.5
+    log.message("INFO", "two")
+    assert wait_until(lambda: len(platform.published) == 2) < 0.3
+    log.close()
+
+
+def test_many_lines_are_stored_in_few_calls_without_gaps(platform: InMemoryPlatform) -> None:
+    log = open_log(platform)
+    for number in range(30_000):
+        log.output(f"line {number}", "stdout")
+    log.close()
+    assert [line.number for line in platform.lines] == list(range(5, 30_005))
+
+
+def test_lines_that_could_not_be_stored_are_stored_later(platform: InMemoryPlatform) -> None:
+    platform.store_failures = 2
+    log = open_log(platform)
+    log.message("INFO", "one")
+    wait_until(lambda: platform.store_failures == 1)
+    log.message("INFO", "two")
+    log.close()
+    assert [line.number for line in platform.lines] == [5, 6]
+
+
+def test_a_platform_that_stays_away_is_given_up_in_the_end(platform: InMemoryPlatform) -> None:
+    platform.store_failures = 1000
+    log = open_log(platform, wait=0.1)
+    log.message("INFO", "one")
+    with pytest.raises(ConnectionError, match="could not be stored"):
+        log.close()
+
+
+def test_a_lost_attempt_ends_the_shipping(platform: InMemoryPlatform) -> None:
+    class Lost(InMemoryPlatform):
+        def store_lines(self, lines: Sequence[LogLine]) -> None:
+            raise AttemptLost
+
+    log = open_log(Lost(RELEASE, platform.root), wait=60)
+    log.message("INFO", "one")
+    started = time.monotonic()
+    with pytest.raises(AttemptLost):
+        log.close()
+    assert time.monotonic() - started < 5
+
+
+def test_publishing_that_fails_does_no_harm(platform: InMemoryPlatform) -> None:
+    class Deaf(InMemoryPlatform):
+        def publish_lines(self, lines: Sequence[LogLine]) -> None:
+            raise ConnectionResetError
+
+    deaf = Deaf(RELEASE, platform.root)
+    log = open_log(deaf)
+    log.message("INFO", "one")
+    time.sleep(0.1)
+    log.message("INFO", "two")
+    log.close()
+    assert [line.number for line in deaf.lines] == [5, 6]
+
+
+def test_progress_is_reported_within_200_ms_in_order(platform: InMemoryPlatform) -> None:
+    log = open_log(platform)
+    for status in ("applying", "completed"):
+        log.progress(ResourceProgress("a.b", status, datetime.now(UTC)))  # type: ignore[arg-type]
+    assert wait_until(lambda: platform.reported) < 0.5
+    log.close()
+    assert [each.status for each in platform.reported] == ["applying", "completed"]
+
+
+def test_a_stage_of_ten_lines_costs_about_a_millisecond(platform: InMemoryPlatform) -> None:
+    def stage() -> None:
+        log = open_log(platform)
+        for _ in range(10):
+            log.message("INFO", "a line")
+        log.close()
+
+    stage()
+    started = time.perf_counter()
+    for _ in range(20):
+        stage()
+    assert (time.perf_counter() - started) / 20 < 0.005
+    assert threading.active_count() < 10
+
+
+def test_a_quick_stage_uses_the_platform_from_its_own_thread_only(
+    platform: InMemoryPlatform,
+) -> None:
+    threads = set()
+
+    class Watched(InMemoryPlatform):
+        def store_lines(self, lines: Sequence[LogLine]) -> None:
+            threads.add(threading.current_thread())
+
+    log = open_log(Watched(RELEASE, platform.root))
+    log.message("INFO", "one")
+    log.close()
+    assert threads == {threading.current_thread()}

@@ -1,0 +1,192 @@
+"""Claims against a real PostgreSQL: exactly one winner, fenced losers, one apply a task."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from django.db import IntegrityError, connection
+from django.db.models.functions import Now
+
+from executor.claims import claim_stage, renew
+from executor.core.outcome import ApplyOutput, StageOutcome
+from executor.exceptions import Fenced
+from executor.pipeline import close_stage
+from tests.domain import (
+    HOST,
+    a_task,
+    a_workspace,
+    claimed,
+    finish_plan,
+    finish_stage,
+    open_stage,
+)
+from workspaces.models import TaskStage, WorkspaceTask
+from workspaces.services.queue import start_next
+from workspaces.services.tasks import start_apply
+from workspaces.task_status import Stage, TaskStatus
+
+
+def a_running_task() -> WorkspaceTask:
+    task = a_task(a_workspace())
+    start_next(task.workspace_id)
+    task.refresh_from_db()
+    return task
+
+
+def a_task_ready_to_apply() -> WorkspaceTask:
+    task = a_running_task()
+    finish_plan(task, add=1, has_changes=True)
+    start_apply(task, actor="ada")
+    for _ in ("fetching", "init", "restoring_plan"):
+        finish_stage(task)
+    return task
+
+
+@pytest.mark.django_db
+def test_a_claim_names_its_stage_and_takes_a_lease() -> None:
+    task = a_running_task()
+
+    claim = claimed(task)
+
+    stage = TaskStage.objects.get(pk=claim.stage_id)
+    assert (claim.name, claim.phase, claim.first_line) == ("fetching", "plan", 1)
+    assert (stage.status, stage.owner, stage.token) == ("running", HOST, claim.token)
+    assert TaskStage.objects.filter(pk=stage.pk, lease_until__gt=Now() + timedelta(seconds=15))
+
+
+@pytest.mark.django_db
+def test_a_message_that_comes_twice_claims_nothing() -> None:
+    task = a_running_task()
+    stage = open_stage(task)
+    claimed(task)
+
+    assert claim_stage(stage.pk, "host-b") is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_forty_claims_at_once_one_wins() -> None:
+    """F1: the same message delivered any number of times starts one execution."""
+    stage = open_stage(a_running_task())
+
+    def attempt(number: int) -> bool:
+        try:
+            return claim_stage(stage.pk, f"host-{number}") is not None
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(max_workers=10) as pool:
+        assert sum(pool.map(attempt, range(40))) == 1
+
+
+@pytest.mark.django_db
+def test_a_token_is_larger_than_all_before_it() -> None:
+    first = claimed(a_running_task())
+    task = a_task(a_workspace("other"))
+    start_next(task.workspace_id)
+
+    assert claimed(task).token > first.token
+
+
+@pytest.mark.django_db
+def test_a_stage_of_a_task_that_ended_cannot_be_claimed() -> None:
+    task = a_running_task()
+    stage = open_stage(task)
+    WorkspaceTask.objects.filter(pk=task.pk).update(status=TaskStatus.CANCELLED)
+
+    assert claim_stage(stage.pk, HOST) is None
+
+
+@pytest.mark.django_db
+def test_a_stage_of_a_task_that_is_to_be_cancelled_cannot_be_claimed() -> None:
+    task = a_running_task()
+    WorkspaceTask.objects.filter(pk=task.pk).update(cancel_requested_at=Now())
+
+    assert claim_stage(open_stage(task).pk, HOST) is None
+
+
+@pytest.mark.django_db
+def test_a_stage_that_this_code_does_not_know_is_not_claimed() -> None:
+    stage = open_stage(a_running_task())
+    TaskStage.objects.filter(pk=stage.pk).update(name="dusting")
+
+    assert claim_stage(stage.pk, HOST) is None
+
+
+@pytest.mark.django_db
+def test_applying_is_claimed_once_in_the_life_of_a_task() -> None:
+    task = a_task_ready_to_apply()
+    claim = claimed(task)
+    assert claim.name == Stage.APPLYING
+    TaskStage.objects.filter(pk=claim.stage_id).update(status="ready", token=None, lease_until=None)
+
+    assert claim_stage(claim.stage_id, "host-b") is None
+    assert TaskStage.objects.get(pk=claim.stage_id).status == "ready"
+
+
+@pytest.mark.django_db
+def test_renewing_extends_only_the_leases_that_are_still_held() -> None:
+    task = a_running_task()
+    claim = claimed(task)
+    TaskStage.objects.filter(pk=claim.stage_id).update(lease_until=Now())
+
+    renewals = renew([claim.token, claim.token + 1000])
+
+    assert [renewal.token for renewal in renewals] == [claim.token]
+    assert TaskStage.objects.filter(pk=claim.stage_id, lease_until__gt=Now()).exists()
+
+
+@pytest.mark.django_db
+def test_renewing_brings_the_request_to_cancel_to_the_worker() -> None:
+    task = a_running_task()
+    claim = claimed(task)
+    WorkspaceTask.objects.filter(pk=task.pk).update(
+        cancel_requested_at=Now(), cancel_reason="wrong branch"
+    )
+
+    (renewal,) = renew([claim.token])
+
+    assert (renewal.cancel_requested, renewal.cancel_reason) == (True, "wrong branch")
+
+
+@pytest.mark.django_db
+def test_a_stale_token_closes_nothing() -> None:
+    task = a_running_task()
+    stale = claimed(task)
+    TaskStage.objects.filter(pk=stale.stage_id).update(status="ready", token=None, lease_until=None)
+    fresh = claimed(task, "host-b")
+
+    with pytest.raises(Fenced):
+        close_stage(stale, StageOutcome(result="done"))
+
+    stage = TaskStage.objects.get(pk=stale.stage_id)
+    assert (stage.status, stage.token) == ("running", fresh.token)
+
+
+@pytest.mark.django_db
+def test_closing_again_after_a_lost_reply_is_not_fenced_and_changes_nothing() -> None:
+    task = a_task_ready_to_apply()
+    claim = claimed(task)
+    outcome = StageOutcome(result="done", output=ApplyOutput(b'{"serial": 1}'))
+
+    close_stage(claim, outcome)
+    close_stage(claim, outcome)
+
+    assert task.stages.filter(name=Stage.SAVING_STATE).count() == 1
+
+
+@pytest.mark.django_db
+def test_a_running_stage_without_a_claim_is_refused_by_the_schema() -> None:
+    stage = open_stage(a_running_task())
+
+    with pytest.raises(IntegrityError, match="a_running_stage_is_claimed"):
+        TaskStage.objects.filter(pk=stage.pk).update(status="running")
+
+
+@pytest.mark.django_db
+def test_a_task_has_one_open_stage_at_most() -> None:
+    task = a_running_task()
+
+    with pytest.raises(IntegrityError, match="one_open_stage_a_task"):
+        TaskStage.objects.create(
+            task=task, position=7, phase="plan", name="init", mode="local", status="ready"
+        )

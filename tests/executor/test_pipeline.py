@@ -1,0 +1,301 @@
+"""The chain of stages as rows: what follows what, and how a task ends."""
+
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+
+from executor.core.outcome import ApplyOutput, PlanFileOutput, PlanOutput, SavedStateOutput
+from executor.pipeline import open_gate, refuse_gate
+from iacplatform.terraform.plan import PlanSummary, ResourceChange
+from tests.domain import (
+    a_task,
+    a_workspace,
+    finish_plan,
+    finish_stage,
+    nothing_open,
+    open_stage,
+    statuses,
+)
+from workspaces.models import TaskStage, Workspace, WorkspaceTask
+from workspaces.services.queue import start_next
+from workspaces.services.tasks import start_apply
+from workspaces.task_status import TaskStatus, TaskType
+
+pytestmark = pytest.mark.django_db
+CHANGES = {"add": 1, "has_changes": True}
+STATE = b'{"version": 4, "serial": 1, "lineage": "x", "resources": []}'
+
+
+def a_running_task(task_type: TaskType = TaskType.PLAN_AND_APPLY, **fields: Any) -> WorkspaceTask:
+    task = a_task(a_workspace(**fields), task_type)
+    start_next(task.workspace_id)
+    task.refresh_from_db()
+    return task
+
+
+def apply_until_saved(task: WorkspaceTask, **outcome: Any) -> None:
+    for _ in ("fetching", "init", "restoring_plan"):
+        finish_stage(task)
+    finish_stage(task, **({"output": ApplyOutput(STATE)} | outcome))
+
+
+def test_a_plan_with_changes_locks_the_workspace_and_waits_for_approval() -> None:
+    task = a_running_task()
+
+    finish_plan(task, **CHANGES)
+
+    workspace = Workspace.objects.get(pk=task.workspace_id)
+    assert (task.status, task.stage) == ("apply_pending", "apply_pending")
+    assert (workspace.is_locked, workspace.lock_task) == (True, task)
+    assert f"task #{task.pk}" in workspace.lock_reason
+    assert nothing_open(task)
+
+
+def test_a_plan_without_changes_is_planned_and_finished() -> None:
+    task = a_running_task()
+
+    finish_plan(task, has_changes=False)
+
+    assert task.status == TaskStatus.PLANNED_AND_FINISHED
+    assert not Workspace.objects.get(pk=task.workspace_id).is_locked
+
+
+@pytest.mark.parametrize("task_type", [TaskType.PLAN_ONLY, TaskType.DRIFT_CHECK])
+def test_a_task_that_only_reads_succeeds_whatever_it_found(task_type: TaskType) -> None:
+    task = a_running_task(task_type)
+
+    finish_plan(task, **CHANGES)
+
+    assert (task.status, task.stage) == ("success", "completed")
+    assert not Workspace.objects.get(pk=task.workspace_id).is_locked
+
+
+def test_an_output_only_change_waits_for_approval() -> None:
+    """S4-6: counts of zero, but an output's value differs."""
+    task = a_running_task()
+
+    finish_plan(task, has_changes=True)
+
+    assert (task.status, task.changes_add) == ("apply_pending", 0)
+
+
+def test_auto_apply_confirms_as_system_and_goes_on() -> None:
+    """F7: auto_apply starts the apply without a human."""
+    task = a_running_task(auto_apply=True)
+
+    finish_plan(task, **CHANGES)
+
+    assert (task.status, task.stage, task.apply_confirmed_by) == ("running", "fetching", "system")
+    assert open_stage(task).phase == "apply"
+
+
+def test_without_auto_apply_no_apply_stage_is_opened() -> None:
+    """F7: false means never."""
+    task = a_running_task()
+
+    finish_plan(task, **CHANGES)
+
+    assert not task.stages.filter(phase="apply").exists()
+
+
+def test_a_workspace_that_cannot_be_locked_fails_the_task() -> None:
+    """H7: never apply_pending without the lock."""
+    task = a_running_task()
+    Workspace.objects.filter(pk=task.workspace_id).update(
+        is_locked=True, locked_by="grace", lock_reason="freeze"
+    )
+
+    finish_plan(task, **CHANGES)
+
+    assert task.status == TaskStatus.FAILED
+    assert "locked by grace (freeze)" in task.error_message
+    assert Workspace.objects.get(pk=task.workspace_id).locked_by == "grace"
+
+
+def test_a_failed_stage_ends_the_task_with_the_engines_words_and_keeps_its_stage() -> None:
+    """L2: the stage stays where it failed."""
+    task = a_running_task()
+    finish_stage(task)
+
+    finish_stage(task, result="failed", message="Error: no such module")
+
+    assert (task.status, task.stage) == ("failed", "init")
+    assert task.error_message == "Error: no such module"
+    assert statuses(task) == [("fetching", "done"), ("init", "failed")]
+
+
+def test_a_successful_apply_is_applied_and_unlocks() -> None:
+    task = a_running_task()
+    change = ResourceChange("a.b", "a", "b", "", "managed", "create", None, {})
+    finish_plan(task, **CHANGES, resource_changes=(change,))
+    start_apply(task, actor="ada")
+
+    apply_until_saved(task)
+    finish_stage(task, output=SavedStateOutput(version=1))
+
+    workspace = Workspace.objects.get(pk=task.workspace_id)
+    assert (task.status, task.stage) == ("applied", "applied")
+    assert not workspace.is_locked
+    # S4-7: what the parser did not see is completed all the same
+    assert task.resource_changes.get().apply_status == "completed"
+
+
+def test_a_failed_apply_saves_its_state_before_it_fails() -> None:
+    """F25: what was created is in the state, then the task fails with the engine's words."""
+    task = a_running_task()
+    finish_plan(task, **CHANGES)
+    start_apply(task, actor="ada")
+
+    apply_until_saved(task, result="failed", message="Error: quota")
+    assert (task.status, open_stage(task).name) == ("running", "saving_state")
+    finish_stage(task, output=SavedStateOutput(version=1))
+
+    assert (task.status, task.error_message) == ("failed", "Error: quota")
+    assert not Workspace.objects.get(pk=task.workspace_id).is_locked
+
+
+def test_a_state_that_cannot_be_saved_leaves_the_workspace_locked_with_the_reason() -> None:
+    """O5, F6: also for a task without a creator."""
+    task = a_running_task()
+    finish_plan(task, **CHANGES)
+    start_apply(task, actor="ada")
+    apply_until_saved(task)
+
+    finish_stage(
+        task,
+        result="failed",
+        message="state save failed, workspace locked, backup at: /b",
+        output=SavedStateOutput(lock_reason="Auto-locked: State save failed"),
+    )
+
+    workspace = Workspace.objects.get(pk=task.workspace_id)
+    assert task.status == TaskStatus.FAILED
+    assert (workspace.is_locked, workspace.lock_reason) == (True, "Auto-locked: State save failed")
+
+
+def test_the_lock_of_somebody_else_survives_a_failing_task() -> None:
+    """F10: a task releases its own lock only."""
+    task = a_running_task()
+    Workspace.objects.filter(pk=task.workspace_id).update(
+        is_locked=True, locked_by="grace", lock_reason="freeze"
+    )
+
+    finish_stage(task, result="failed", message="Error")
+
+    assert Workspace.objects.get(pk=task.workspace_id).locked_by == "grace"
+
+
+def test_the_timeline_has_start_end_outcome_and_worker_of_each_stage() -> None:
+    task = a_running_task()
+
+    finish_stage(task, skipped=True, message="Init stage skipped")
+
+    stage = task.stages.get(name="fetching")
+    assert stage.started_at is not None
+    assert stage.finished_at is not None
+    assert stage.finished_at >= stage.started_at
+    assert (stage.owner, stage.skipped, stage.message) == ("host-a", True, "Init stage skipped")
+
+
+def test_the_next_stage_goes_to_the_host_of_the_last_one() -> None:
+    task = a_running_task()
+
+    finish_stage(task)
+
+    assert open_stage(task).prefer_host == "host-a"
+
+
+def test_lines_are_counted_over_the_whole_task() -> None:
+    task = a_running_task()
+    finish_stage(task, last_line=12)
+
+    assert task.log_lines == 12
+    finish_stage(task, last_line=20)
+    assert task.log_lines == 20
+
+
+class HoldingGate:
+    """A gate that holds plan-and-apply tasks before they plan."""
+
+    def applies(self, task: WorkspaceTask, stage: str) -> bool:
+        return stage in ("pre_plan_run_tasks", "post_apply_run_tasks")
+
+    def enter(self, stage: TaskStage) -> str:
+        return "wait"
+
+
+class OpenGate(HoldingGate):
+    """A gate that has a say and lets everything through."""
+
+    def enter(self, stage: TaskStage) -> str:
+        return "open"
+
+
+def a_task_at_the_gate(settings: Settings, gate: str = "HoldingGate") -> WorkspaceTask:
+    settings.STAGE_GATES = [f"{__name__}.{gate}"]
+    task = a_running_task()
+    finish_stage(task)
+    finish_stage(task)
+    return task
+
+
+def test_without_gates_no_gate_row_is_written() -> None:
+    task = a_running_task()
+    finish_stage(task)
+    finish_stage(task)
+
+    assert statuses(task)[-1] == ("planning", "ready")
+
+
+def test_a_gate_holds_the_task_without_a_claim(settings: Settings) -> None:
+    task = a_task_at_the_gate(settings)
+
+    gate = open_stage(task)
+    assert (gate.name, gate.status, gate.token) == ("pre_plan_run_tasks", "waiting", None)
+    assert (task.status, task.stage) == ("running", "pre_plan_run_tasks")
+
+
+def test_an_opened_gate_lets_the_task_go_on_once(settings: Settings) -> None:
+    gate = open_stage(a_task_at_the_gate(settings))
+
+    assert [open_gate(gate), open_gate(gate)] == [True, False]
+
+    assert statuses(gate.task)[2:] == [("pre_plan_run_tasks", "done"), ("planning", "ready")]
+
+
+def test_a_refused_gate_fails_the_task(settings: Settings) -> None:
+    task = a_task_at_the_gate(settings)
+
+    assert refuse_gate(open_stage(task), "The policy check refused")
+
+    task.refresh_from_db()
+    assert (task.status, task.stage) == ("failed", "pre_plan_run_tasks")
+    assert task.error_message == "The policy check refused"
+
+
+def test_a_gate_that_is_open_leaves_its_mark_in_the_timeline(settings: Settings) -> None:
+    task = a_task_at_the_gate(settings, "OpenGate")
+
+    assert statuses(task)[2:] == [("pre_plan_run_tasks", "done"), ("planning", "ready")]
+
+
+def test_a_gate_after_the_apply_holds_neither_status_nor_lock(settings: Settings) -> None:
+    settings.STAGE_GATES = [f"{__name__}.HoldingGate"]
+    task = a_running_task()
+    finish_stage(task)
+    finish_stage(task)
+    open_gate(open_stage(task))
+
+    finish_stage(task, output=PlanFileOutput(b"plan", "a" * 64))
+    finish_stage(task, output=PlanOutput(b"{}", PlanSummary(add=1, has_changes=True)))
+    start_apply(task, actor="ada")
+    apply_until_saved(task)
+    finish_stage(task, output=SavedStateOutput(version=1))
+
+    gate = open_stage(task)
+    assert (task.status, gate.name) == ("applied", "post_apply_run_tasks")
+    assert not Workspace.objects.get(pk=task.workspace_id).is_locked
+    assert refuse_gate(gate, "too late")
+    task.refresh_from_db()
+    assert task.status == TaskStatus.APPLIED

@@ -1,0 +1,32 @@
+"""The whole platform in processes of its own, for tests that look at it from outside."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.system.platform import Platform, start_platform
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """A platform with a web server, a stage worker, a control worker and beat."""
+    directory = tmp_path_factory.mktemp("platform")
+    directory.chmod(0o711)
+    with start_platform(directory) as running:
+        yield running
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Iterator[Path]:
+    """A directory of the test's own, entered by nobody else."""
+    with contextlib.chdir(tmp_path):
+        yield tmp_path
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_proxy() -> None:
+    """Requests to this machine do not leave it."""
+    os.environ["NO_PROXY"] = "127.0.0.1,localhost"

@@ -1,0 +1,25 @@
+"""What an operator sees of the core domain, and may do to it; one module a noun."""
+
+from workspaces.admin.configuration import (
+    ConfigurationVersionAdmin,
+    WorkspaceOutputAdmin,
+    WorkspaceRemoteDataAdmin,
+    WorkspaceResourceAdmin,
+    WorkspaceVariableAdmin,
+)
+from workspaces.admin.engine_version import EngineVersionAdmin
+from workspaces.admin.state_version import StateVersionAdmin
+from workspaces.admin.task import WorkspaceTaskAdmin
+from workspaces.admin.workspace import WorkspaceAdmin
+
+__all__ = [
+    "ConfigurationVersionAdmin",
+    "EngineVersionAdmin",
+    "StateVersionAdmin",
+    "WorkspaceAdmin",
+    "WorkspaceOutputAdmin",
+    "WorkspaceRemoteDataAdmin",
+    "WorkspaceResourceAdmin",
+    "WorkspaceTaskAdmin",
+    "WorkspaceVariableAdmin",
+]

@@ -1,0 +1,176 @@
+"""Tasks: read-only, with their timeline; a change that waits can be approved."""
+
+from collections.abc import Collection
+from functools import partial
+from typing import Any, cast
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from iacplatform.accounts.models import User
+from iacplatform.common.admin import Confirmation, is_confirmed, note
+from iacplatform.common.presentation import age, duration_text, moment, object_link
+from workspaces.admin.badges import status_badge
+from workspaces.admin.part_of_workspace import PartOfWorkspaceAdmin
+from workspaces.admin.task_filters import NeedsAttention, RecentWorkspace
+from workspaces.admin.timeline import plan_text, task_page
+from workspaces.models import WorkspaceTask
+from workspaces.services.tasks import confirm_apply
+from workspaces.task_status import TaskStatus
+
+
+@admin.register(WorkspaceTask)
+class WorkspaceTaskAdmin(PartOfWorkspaceAdmin):
+    """Every task, the newest first."""
+
+    change_form_template = "admin/workspaces/workspacetask/change_form.html"
+    list_display = [
+        "number",
+        "workspace_name",
+        "task_type",
+        "status_text",
+        "changes",
+        "created_by",
+        "created",
+        "took",
+    ]
+    list_display_links = ["number"]
+    list_filter = [NeedsAttention, "status", "task_type", "stage", RecentWorkspace]
+    search_fields = ["=id", "workspace__name", "workspace__workspace_id", "description"]
+    search_help_text = (
+        "Number of the task, name or id of the workspace, or words of the description"
+    )
+    actions = ["confirm_apply"]
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": [
+                    "workspace_name",
+                    "task_type",
+                    "description",
+                    ("created_by", "created_at"),
+                    ("started_at", "completed_at"),
+                    ("apply_confirmed_by", "apply_confirmed_at"),
+                    "apply_description",
+                    ("cancel_requested_by", "cancel_requested_at"),
+                    "cancel_reason",
+                ]
+            },
+        ),
+        (
+            "How it is run",
+            {
+                "fields": [
+                    ("execution_mode", "auto_apply", "is_background"),
+                    "targets",
+                    ("plan_host", "last_host", "apply_owner"),
+                    "plan_hash",
+                    "log_lines",
+                ]
+            },
+        ),
+    ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[WorkspaceTask]:
+        """With the creator, without the outputs."""
+        return super().get_queryset(request).select_related("created_by").defer("outputs")
+
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Adds the timeline."""
+        context.update(task_page(context["original"]))
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def offered_actions(self, obj: WorkspaceTask) -> Collection[str]:
+        """Approval, where the task waits for it."""
+        return {"confirm_apply"} if obj.status == TaskStatus.APPLY_PENDING else ()
+
+    @admin.display(description="task", ordering="pk")
+    def number(self, task: WorkspaceTask) -> str:
+        """The task's number."""
+        return f"#{task.pk}"
+
+    @admin.display(description="status", ordering="status")
+    def status_text(self, task: WorkspaceTask) -> SafeString:
+        """The status in its colour, and the stage of a task that runs."""
+        status = status_badge(task.status, task.get_status_display())
+        if task.status != TaskStatus.RUNNING:
+            return status
+        return format_html("{} {}", status, task.get_stage_display())
+
+    @admin.display(description="plan")
+    def changes(self, task: WorkspaceTask) -> str:
+        """What the plan wants to do."""
+        return plan_text(task)
+
+    @admin.display(description="created", ordering="created_at")
+    def created(self, task: WorkspaceTask) -> str:
+        """When the task was created."""
+        return moment(task.created_at)
+
+    @admin.display(description="took")
+    def took(self, task: WorkspaceTask) -> str:
+        """How long the task took, or how long it has been there."""
+        if task.duration is not None:
+            return duration_text(task.duration)
+        return "" if task.is_final else f"{age(task.created_at)} so far"
+
+    @admin.action(description="Confirm apply", permissions=["operate"])
+    def confirm_apply(
+        self, request: HttpRequest, queryset: QuerySet[WorkspaceTask]
+    ) -> HttpResponse | None:
+        """Approves planned changes, after showing what they are."""
+        if not is_confirmed(request):
+            return self.confirmation_page(request, _approval(queryset))
+        for task in queryset:
+            self.attempt(
+                request, partial(_confirm, task, cast("User", request.user), note(request))
+            )
+        return self.back(queryset)
+
+
+def _approval(tasks: QuerySet[WorkspaceTask]) -> Confirmation:
+    rows = [
+        (
+            task.pk,
+            [
+                object_link(task),
+                object_link(task.workspace),
+                status_badge(task.status, task.get_status_display()),
+                task.changes_add,
+                task.changes_change,
+                task.changes_destroy,
+                task.description,
+                task.created_by or "",
+            ],
+        )
+        for task in tasks
+    ]
+    return Confirmation(
+        action="confirm_apply",
+        title="Confirm apply",
+        explanation="The engine will make these changes at once, from the plan that was made.",
+        columns=(
+            "Task",
+            "Workspace",
+            "Status",
+            "To add",
+            "To change",
+            "To destroy",
+            "Description",
+            "Created by",
+        ),
+        rows=rows,
+        submit_label="Apply the changes",
+        note_label="Why (kept in the task's history)",
+    )
+
+
+def _confirm(task: WorkspaceTask, user: User, description: str) -> str:
+    confirm_apply(task, user=user, description=description)
+    return f"Task #{task.pk} of {task.workspace} was confirmed: it applies its plan now"

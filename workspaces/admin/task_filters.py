@@ -1,0 +1,93 @@
+"""How an operator narrows the list of tasks."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
+from django.http import HttpRequest
+
+from workspaces.models import TaskStage, Workspace, WorkspaceTask
+from workspaces.task_status import FINAL, StageStatus, TaskStatus
+
+UNCLAIMED_TOO_LONG = timedelta(minutes=1)
+RECENT_TASKS = 200
+
+
+def _stuck() -> Q:
+    unclaimed = Q(status=StageStatus.READY, created_at__lt=Now() - UNCLAIMED_TOO_LONG)
+    expired = Q(status=StageStatus.RUNNING, lease_until__lt=Now())
+    return Q(Exists(TaskStage.objects.filter(unclaimed | expired, task=OuterRef("pk"))))
+
+
+def _queued_behind_a_lock() -> Q:
+    nobody_at_work = Q(workspace__lock_task=None) | Q(workspace__lock_task__status__in=FINAL)
+    return nobody_at_work & Q(status=TaskStatus.PENDING, workspace__is_locked=True)
+
+
+REASONS: dict[str, tuple[str, Q]] = {
+    "approval": ("Waits for approval", Q(status=TaskStatus.APPLY_PENDING)),
+    "lock": (
+        "Ended and left the workspace locked",
+        Q(status__in=FINAL, pk=F("workspace__lock_task_id")),
+    ),
+    "worker": ("No worker at its stage", _stuck()),
+    "queue": ("Queued behind a lock", _queued_behind_a_lock()),
+}
+ANY_REASON = "any"
+
+
+class NeedsAttention(admin.SimpleListFilter):
+    """Tasks that do not go on until a person does something."""
+
+    title = "needs attention"
+    parameter_name = "attention"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """The reasons, and all of them together."""
+        reasons = [(value, label) for value, (label, _) in REASONS.items()]
+        return [(ANY_REASON, "For any reason"), *reasons]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[WorkspaceTask]
+    ) -> QuerySet[WorkspaceTask]:
+        """The tasks that need attention for the chosen reason."""
+        value = self.value()
+        if value == ANY_REASON:
+            conditions = [condition for _, condition in REASONS.values()]
+        else:
+            conditions = [REASONS[value][1]] if value in REASONS else []
+        if not conditions:
+            return queryset
+        either = conditions[0]
+        for condition in conditions[1:]:
+            either |= condition
+        return queryset.filter(either)
+
+
+class RecentWorkspace(admin.SimpleListFilter):
+    """The workspaces of the newest tasks; a list of all could have thousands of lines.
+
+    Any other workspace can be chosen by the link on its own page.
+    """
+
+    title = "workspace"
+    parameter_name = "workspace__id__exact"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """The workspaces by name, the chosen one always among them."""
+        newest = WorkspaceTask.objects.order_by("-pk").values("workspace_id")[:RECENT_TASKS]
+        wanted = Q(pk__in=newest)
+        chosen = request.GET.get(self.parameter_name, "")
+        if chosen.isdecimal():
+            wanted |= Q(pk=chosen)
+        rows = Workspace.objects.filter(wanted).order_by("name").values_list("pk", "name")
+        return [(str(pk), name) for pk, name in rows]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[WorkspaceTask]
+    ) -> QuerySet[WorkspaceTask]:
+        """The tasks of the chosen workspace."""
+        value = self.value()
+        return queryset.filter(workspace=int(value)) if value and value.isdecimal() else queryset

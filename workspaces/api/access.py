@@ -1,0 +1,67 @@
+"""How views find what they work on: each thing through its workspace, each workspace by its viewer."""
+
+from typing import Any, TypeVar
+
+from django.db.models import Model, QuerySet
+from django.shortcuts import get_object_or_404
+from rest_framework.request import Request
+from rest_framework.viewsets import GenericViewSet
+
+from iacplatform.accounts.api import signed_in_user
+from iacplatform.accounts.models import User
+from workspaces.models import Workspace, WorkspaceTask
+
+M = TypeVar("M", bound=Model)
+
+
+def find_workspace(user: User, reference: str) -> Workspace:
+    """The workspace with this semantic or numeric id; raises ``Http404`` where the user sees none."""
+    key = "pk" if reference.isdigit() else "workspace_id"
+    visible = Workspace.objects.visible_to(user)
+    related = visible.select_related("organization", "engine_version", "created_by")
+    return get_object_or_404(related, **{key: reference})
+
+
+class WorkspaceView(GenericViewSet[M]):
+    """A view of what belongs to the workspace in its address.
+
+    A subclass says in :meth:`rows` what that is; its ``queryset`` only names the model for the
+    OpenAPI document. Filters are for lists: what is looked up by its id is found whatever they say.
+    """
+
+    workspace: Workspace
+
+    @property
+    def user(self) -> User:
+        """The caller."""
+        return signed_in_user(self.request)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Looks the workspace up, once it is known who asks."""
+        super().initial(request, *args, **kwargs)
+        self.workspace = find_workspace(self.user, kwargs["workspace_id"])
+
+    def rows(self) -> QuerySet[M]:
+        """What of the workspace this view shows."""
+        raise NotImplementedError
+
+    def get_queryset(self) -> QuerySet[M]:
+        """:meth:`rows`, or nothing where only the OpenAPI document is written."""
+        if getattr(self, "swagger_fake_view", False):
+            return super().get_queryset()
+        return self.rows()
+
+    def filter_queryset(self, queryset: QuerySet[M, Any]) -> QuerySet[M, Any]:
+        """Applies the filters to lists only."""
+        return super().filter_queryset(queryset) if self.action == "list" else queryset
+
+
+class TaskView(WorkspaceView[M]):
+    """A view of what belongs to the task in its address, which is one of the workspace (F3)."""
+
+    task: WorkspaceTask
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Looks the task up in its workspace."""
+        super().initial(request, *args, **kwargs)
+        self.task = get_object_or_404(self.workspace.tasks, pk=kwargs["task_id"])

@@ -1,0 +1,15 @@
+"""Files that are downloaded as they are."""
+
+from django.http import HttpResponse
+
+
+def attachment(content: bytes, *, filename: str, content_type: str) -> HttpResponse:
+    """An answer that browsers save and nobody caches; ``filename`` is made of our own ids."""
+    return HttpResponse(
+        content,
+        content_type=content_type,
+        headers={
+            "Content-Disposition": f'attachment; filename="{filename}"',
+            "Cache-Control": "no-store",
+        },
+    )

@@ -1,0 +1,210 @@
+"""What lists can be narrowed by."""
+
+from typing import Any
+
+import django_filters  # type: ignore[import-untyped]
+from django.db.models import Count, Q, QuerySet
+
+from workspaces.models import (
+    Engine,
+    ResourceChange,
+    VariableType,
+    Workspace,
+    WorkspaceResource,
+    WorkspaceTask,
+    WorkspaceVariable,
+)
+from workspaces.models.engine_version import EngineVersion
+from workspaces.models.resource_change import ApplyStatus, ChangeAction
+from workspaces.task_status import ExecutionMode, TaskStatus, TaskType
+
+ALL = "all"
+LARGEST_ID_DIGITS = 18
+# What a person looks for (reference §2.3); every single status can be asked for as well.
+STATUS_GROUPS: dict[str, frozenset[str]] = {
+    "needs_attention": frozenset({TaskStatus.APPLY_PENDING}),
+    "errored": frozenset({TaskStatus.FAILED}),
+    "success": frozenset({TaskStatus.SUCCESS, TaskStatus.APPLIED}),
+    "cancelled": frozenset({TaskStatus.CANCELLED}),
+    "running": frozenset({TaskStatus.RUNNING}),
+    "on_hold": frozenset({TaskStatus.PENDING, TaskStatus.APPLY_PENDING}),
+}
+STATUS_CHOICES = {status: frozenset({status}) for status in TaskStatus.values} | STATUS_GROUPS
+
+
+def yes_or_no(**options: Any) -> django_filters.TypedChoiceFilter:
+    """A filter for ``true`` or ``false``; anything else is refused rather than ignored."""
+    return django_filters.TypedChoiceFilter(
+        choices=[("true", "true"), ("false", "false")],
+        coerce=lambda text: text == "true",
+        **options,
+    )
+
+
+class FilterSet(django_filters.FilterSet):  # type: ignore[misc]
+    """What all of them are; the library has no types."""
+
+
+class WorkspaceFilter(FilterSet):
+    """Workspaces by name, mode, tags and lock."""
+
+    search = django_filters.CharFilter(method="filter_search", max_length=200)
+    execution_mode = django_filters.ChoiceFilter(choices=ExecutionMode.choices)
+    is_locked = yes_or_no()
+    tags = django_filters.BaseCSVFilter(method="filter_tags", help_text="All of them, by comma")
+    organization = django_filters.CharFilter(field_name="organization__name")
+    ordering = django_filters.OrderingFilter(
+        fields=["name", "created_at", "updated_at", "last_plan_at", "last_apply_at"]
+    )
+
+    class Meta:
+        model = Workspace
+        fields: list[str] = []
+
+    def filter_search(
+        self, queryset: QuerySet[Workspace], name: str, text: str
+    ) -> QuerySet[Workspace]:
+        """In the name, the description and the id."""
+        return queryset.filter(
+            Q(name__icontains=text)
+            | Q(description__icontains=text)
+            | Q(workspace_id__icontains=text)
+        )
+
+    def filter_tags(
+        self, queryset: QuerySet[Workspace], name: str, tags: list[str]
+    ) -> QuerySet[Workspace]:
+        """Workspaces that have all the tags."""
+        return queryset.filter(tags__contains=tags)
+
+
+class TaskFilter(FilterSet):
+    """Tasks by status, type, time and text; background tasks only on request (reference §2.3)."""
+
+    status = django_filters.ChoiceFilter(
+        method="filter_status", choices=[(name, name) for name in [ALL, *STATUS_CHOICES]]
+    )
+    task_type = django_filters.ChoiceFilter(choices=TaskType.choices)
+    search = django_filters.CharFilter(method="filter_search", max_length=200)
+    start_date = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
+    end_date = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lte")
+    show_background = yes_or_no(field_name="is_background", method="filter_background")
+
+    class Meta:
+        model = WorkspaceTask
+        fields: list[str] = []
+
+    def filter_queryset(self, queryset: QuerySet[WorkspaceTask]) -> QuerySet[WorkspaceTask]:
+        """Leaves background tasks out unless they are asked for."""
+        if self.form.cleaned_data["show_background"] is not True:
+            queryset = queryset.filter(is_background=False)
+        narrowed: QuerySet[WorkspaceTask] = super().filter_queryset(queryset)
+        return narrowed
+
+    def filter_background(
+        self, queryset: QuerySet[WorkspaceTask], name: str, show: bool
+    ) -> QuerySet[WorkspaceTask]:
+        """Already done: no value means something here too."""
+        return queryset
+
+    def filter_status(
+        self, queryset: QuerySet[WorkspaceTask], name: str, group: str
+    ) -> QuerySet[WorkspaceTask]:
+        """By a group of statuses or a single one."""
+        return queryset if group == ALL else queryset.filter(status__in=STATUS_CHOICES[group])
+
+    def filter_search(
+        self, queryset: QuerySet[WorkspaceTask], name: str, text: str
+    ) -> QuerySet[WorkspaceTask]:
+        """In the description and the type, or the number of the task."""
+        found = Q(description__icontains=text) | Q(task_type__icontains=text)
+        number = text.removeprefix("#")
+        if number.isascii() and number.isdigit() and len(number) <= LARGEST_ID_DIGITS:
+            found |= Q(pk=int(number))
+        return queryset.filter(found)
+
+    def counts(self) -> dict[str, int]:
+        """How many tasks each group has under the other filters, in one query."""
+        data = {name: value for name, value in self.data.items() if name != "status"}
+        others = TaskFilter(data, queryset=self.queryset).qs.order_by()
+        groups = {
+            name: Count("pk", filter=Q(status__in=group)) for name, group in STATUS_GROUPS.items()
+        }
+        return dict(others.aggregate(**{ALL: Count("pk")}, **groups))
+
+
+class VariableFilter(FilterSet):
+    """Variables by type and key."""
+
+    type = django_filters.ChoiceFilter(
+        method="filter_type", choices=[(ALL, ALL), *VariableType.choices]
+    )
+    search = django_filters.CharFilter(field_name="key", lookup_expr="icontains", max_length=100)
+
+    class Meta:
+        model = WorkspaceVariable
+        fields: list[str] = []
+
+    def filter_type(
+        self, queryset: QuerySet[WorkspaceVariable], name: str, value: str
+    ) -> QuerySet[WorkspaceVariable]:
+        """By type; ``all`` is the same as none."""
+        return queryset if value == ALL else queryset.filter(variable_type=value)
+
+
+class ResourceFilter(FilterSet):
+    """Resources by text; deleted ones only on request."""
+
+    search = django_filters.CharFilter(method="filter_search", max_length=200)
+    include_inactive = yes_or_no(field_name="is_active", method="filter_inactive")
+    ordering = django_filters.OrderingFilter(
+        fields=["resource_id", "resource_type", "created_at", "updated_at", "last_applied_at"]
+    )
+
+    class Meta:
+        model = WorkspaceResource
+        fields: list[str] = []
+
+    def filter_queryset(self, queryset: QuerySet[WorkspaceResource]) -> QuerySet[WorkspaceResource]:
+        """Leaves deleted resources out unless they are asked for."""
+        if self.form.cleaned_data["include_inactive"] is not True:
+            queryset = queryset.filter(is_active=True)
+        narrowed: QuerySet[WorkspaceResource] = super().filter_queryset(queryset)
+        return narrowed
+
+    def filter_inactive(
+        self, queryset: QuerySet[WorkspaceResource], name: str, include: bool
+    ) -> QuerySet[WorkspaceResource]:
+        """Already done: no value means something here too."""
+        return queryset
+
+    def filter_search(
+        self, queryset: QuerySet[WorkspaceResource], name: str, text: str
+    ) -> QuerySet[WorkspaceResource]:
+        """In the id and the description."""
+        return queryset.filter(Q(resource_id__icontains=text) | Q(description__icontains=text))
+
+
+class ResourceChangeFilter(FilterSet):
+    """Changes by what is done and how far it has come."""
+
+    action = django_filters.ChoiceFilter(choices=ChangeAction.choices)
+    apply_status = django_filters.ChoiceFilter(choices=ApplyStatus.choices)
+    search = django_filters.CharFilter(
+        field_name="resource_address", lookup_expr="icontains", max_length=500
+    )
+
+    class Meta:
+        model = ResourceChange
+        fields: list[str] = []
+
+
+class EngineVersionFilter(FilterSet):
+    """Engine versions by engine, and those that may be used."""
+
+    engine = django_filters.ChoiceFilter(choices=Engine.choices)
+    enabled = yes_or_no()
+
+    class Meta:
+        model = EngineVersion
+        fields: list[str] = []

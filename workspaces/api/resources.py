@@ -1,0 +1,133 @@
+"""Resources: their code, their versions, and plans of only some of them."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+
+from workspaces.api.access import WorkspaceView
+from workspaces.api.filters import ResourceFilter
+from workspaces.api.serializers.resources import (
+    DeploySerializer,
+    ImportedSerializer,
+    ImportSerializer,
+    NewResourceSerializer,
+    ResourceChangeRequestSerializer,
+    ResourceSerializer,
+    ResourceSummarySerializer,
+    ResourceVersionSerializer,
+)
+from workspaces.api.serializers.tasks import TaskDetailSerializer
+from workspaces.models import ResourceCodeVersion, WorkspaceResource
+from workspaces.services.resources import (
+    create_resource,
+    delete_resource,
+    deploy_resources,
+    import_resources,
+    restore_resource,
+    rollback_resource,
+    update_resource,
+)
+
+CODE = ("current_version__tf_code", "current_version__variables")
+
+
+class ResourceViewSet(
+    mixins.ListModelMixin,
+    mixins.CreateModelMixin,
+    mixins.RetrieveModelMixin,
+    mixins.DestroyModelMixin,
+    WorkspaceView[WorkspaceResource],
+):
+    """The resources of a workspace; none can be changed while it is locked (F52)."""
+
+    queryset = WorkspaceResource.objects.all()
+    serializer_class = ResourceSerializer
+    filterset_class = ResourceFilter
+    lookup_url_kwarg = "resource_id"
+
+    def rows(self) -> QuerySet[WorkspaceResource]:
+        """All of them; lists leave their code in the database."""
+        resources = self.workspace.resources.select_related("current_version", "created_by")
+        return resources.defer(*CODE) if self.action == "list" else resources
+
+    def get_serializer_class(self) -> type[BaseSerializer[WorkspaceResource]]:
+        """Lists are without the code."""
+        return ResourceSummarySerializer if self.action == "list" else ResourceSerializer
+
+    @extend_schema(request=NewResourceSerializer, responses={201: ResourceSerializer})
+    def create(self, request: Request, **_: Any) -> Response:
+        """Adds a resource; its code is a body in Terraform's JSON syntax."""
+        serializer = NewResourceSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        resource = create_resource(self.workspace, user=self.user, **serializer.validated_data)
+        return Response(ResourceSerializer(resource).data, status=201)
+
+    @extend_schema(request=ResourceChangeRequestSerializer)
+    def update(self, request: Request, **_: Any) -> Response:
+        """Writes the next version of the code."""
+        serializer = ResourceChangeRequestSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        resource = self.get_object()
+        update_resource(resource, user=self.user, **serializer.validated_data)
+        return Response(ResourceSerializer(resource).data)
+
+    def perform_destroy(self, instance: WorkspaceResource) -> None:
+        """Takes the resource out of the configuration; it can be restored."""
+        delete_resource(instance, user=self.user)
+
+    @extend_schema(request=None)
+    def restore(self, request: Request, **_: Any) -> Response:
+        """Brings a deleted resource back."""
+        resource = self.get_object()
+        restore_resource(resource, user=self.user)
+        return Response(ResourceSerializer(resource).data)
+
+    @extend_schema(request=None)
+    def rollback(self, request: Request, version: int, **_: Any) -> Response:
+        """Makes the code of an earlier version the next one."""
+        resource = self.get_object()
+        rollback_resource(resource, user=self.user, version=version)
+        return Response(ResourceSerializer(resource).data)
+
+    @extend_schema(
+        operation_id="workspaces_resources_import",
+        request=ImportSerializer,
+        responses={201: ImportedSerializer},
+    )
+    def import_blocks(self, request: Request, **_: Any) -> Response:
+        """Makes a resource of each resource and module block, all or none."""
+        serializer = ImportSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        count = import_resources(self.workspace, user=self.user, **serializer.validated_data)
+        return Response({"message": f"Imported {count} resources", "count": count}, status=201)
+
+    @extend_schema(request=DeploySerializer, responses={201: TaskDetailSerializer})
+    def deploy(self, request: Request, **_: Any) -> Response:
+        """Creates a plan of these resources only; 423 while the workspace is locked (F29)."""
+        serializer = DeploySerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        task = deploy_resources(self.workspace, user=self.user, **serializer.validated_data)
+        shown = self.workspace.tasks.select_related("created_by").get(pk=task.pk)
+        return Response(TaskDetailSerializer(shown).data, status=201)
+
+
+class ResourceVersionViewSet(
+    mixins.ListModelMixin, mixins.RetrieveModelMixin, WorkspaceView[ResourceCodeVersion]
+):
+    """The versions of a resource's code, newest first."""
+
+    queryset = ResourceCodeVersion.objects.all()
+    serializer_class = ResourceVersionSerializer
+    filter_backends = []
+    lookup_field = "version"
+
+    def rows(self) -> QuerySet[ResourceCodeVersion]:
+        """Those of a resource of this workspace."""
+        return ResourceCodeVersion.objects.filter(
+            resource_id=self.kwargs["resource_id"], resource__workspace=self.workspace
+        ).select_related("created_by")

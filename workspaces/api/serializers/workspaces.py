@@ -1,0 +1,107 @@
+"""Workspaces and their locks."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from iacplatform.accounts.models import Organization
+from iacplatform.common.serializers import JSONObjectField
+from workspaces.api.serializers.fields import EngineVersionField, username_field
+from workspaces.models import OutputsSharing, Workspace
+
+MAX_RETRIES = 10
+
+
+class WorkspaceSummarySerializer(serializers.ModelSerializer[Workspace]):
+    """A workspace in a list: everything but its configuration."""
+
+    organization = serializers.SlugRelatedField[Organization](slug_field="name", read_only=True)
+    engine_version = EngineVersionField(allow_null=True, required=False)
+    tags = serializers.ListField(
+        child=serializers.CharField(max_length=100), max_length=50, required=False
+    )
+    max_retries = serializers.IntegerField(min_value=0, max_value=MAX_RETRIES, required=False)
+    created_by = username_field()
+
+    class Meta:
+        model = Workspace
+        fields = [
+            "id",
+            "workspace_id",
+            "organization",
+            "name",
+            "description",
+            "tags",
+            "execution_mode",
+            "auto_apply",
+            "engine_version",
+            "configuration_source",
+            "max_retries",
+            "is_locked",
+            "locked_by",
+            "locked_at",
+            "lock_reason",
+            "outputs_sharing",
+            "show_unchanged_resources",
+            "created_by",
+            "last_plan_at",
+            "last_apply_at",
+            "created_at",
+            "updated_at",
+        ]
+        read_only_fields = ["outputs_sharing", "last_plan_at", "last_apply_at"]
+
+
+class WorkspaceSerializer(WorkspaceSummarySerializer):
+    """A workspace with its configuration."""
+
+    tf_code = JSONObjectField(allow_null=True, required=False)
+    provider_config = JSONObjectField(required=False)
+
+    class Meta(WorkspaceSummarySerializer.Meta):
+        fields = [*WorkspaceSummarySerializer.Meta.fields, "tf_code", "provider_config"]
+
+
+class NewWorkspaceSerializer(WorkspaceSerializer):
+    """A workspace that is to be; its organization may be left out by who has only one."""
+
+    organization = serializers.SlugField(  # type: ignore[assignment]
+        max_length=64, required=False, write_only=True
+    )
+
+    class Meta(WorkspaceSerializer.Meta):
+        # The one for unique names would make the organization required; the service sees to them.
+        validators = []
+
+    def to_representation(self, instance: Workspace) -> dict[str, Any]:
+        """The workspace as it is from now on."""
+        return dict(WorkspaceSerializer(instance).data)
+
+
+class LockSerializer(serializers.Serializer[Workspace]):
+    """Why somebody locks a workspace."""
+
+    reason = serializers.CharField(max_length=1000, required=False, default="", allow_blank=True)
+
+
+class UnlockSerializer(serializers.Serializer[Workspace]):
+    """Whether somebody else's lock is to be removed."""
+
+    force = serializers.BooleanField(required=False, default=False)
+
+
+class OutputsSharingSerializer(serializers.Serializer[Workspace]):
+    """Who may read a workspace's outputs; ``context["user"]`` must see the workspaces it names."""
+
+    sharing_mode = serializers.ChoiceField(choices=OutputsSharing.choices)
+    allowed_workspace_ids = serializers.ListField(
+        child=serializers.CharField(max_length=50), max_length=1000, required=False, default=list
+    )
+
+    def validate_allowed_workspace_ids(self, references: list[str]) -> list[Workspace]:
+        """The workspaces that are meant."""
+        visible = Workspace.objects.visible_to(self.context["user"])
+        found = {each.workspace_id: each for each in visible.filter(workspace_id__in=references)}
+        if missing := sorted(set(references) - set(found)):
+            raise serializers.ValidationError(f"There is no workspace {missing[0]}.")
+        return list(found.values())

@@ -1,0 +1,85 @@
+"""Addresses below ``/api/v1``; a workspace's id is the semantic or the numeric one."""
+
+from typing import Any
+
+from django.urls import path
+
+from iacplatform.common import converters  # noqa: F401  # registers `pk`, `sid` and `ref`
+from workspaces.api.configurations import ConfigurationVersionViewSet
+from workspaces.api.engine_versions import EngineVersionViewSet
+from workspaces.api.outputs import OutputViewSet, RemoteDataViewSet
+from workspaces.api.resources import ResourceVersionViewSet, ResourceViewSet
+from workspaces.api.states import RemoteStateView, StateVersionViewSet
+from workspaces.api.tasks import (
+    CommentViewSet,
+    ResourceChangeViewSet,
+    TaskActionViewSet,
+    TaskViewSet,
+    TransitionViewSet,
+)
+from workspaces.api.variables import VariableVersionViewSet, VariableViewSet
+from workspaces.api.workspaces import WorkspaceListViewSet, WorkspaceViewSet
+
+Actions = dict[str, Any]
+LIST: Actions = {"get": "list"}
+READ: Actions = {"get": "retrieve"}
+COLLECTION: Actions = {"get": "list", "post": "create"}
+ITEM: Actions = {"get": "retrieve", "put": "update", "patch": "partial_update", "delete": "destroy"}
+# Nothing of these is ever changed in part: each change is a new version.
+VERSIONED: Actions = {"get": "retrieve", "put": "update", "delete": "destroy"}
+
+WORKSPACE = "workspaces/<ref:workspace_id>"
+TASK = f"{WORKSPACE}/tasks/<pk:task_id>"
+VARIABLE = f"{WORKSPACE}/variables/<sid:variable_id>"
+RESOURCE = f"{WORKSPACE}/resources/<pk:resource_id>"
+CONFIGURATION = f"{WORKSPACE}/configuration-versions/<sid:configuration_id>"
+STATES = f"{WORKSPACE}/state-versions"
+ENGINE = "engine-versions/<pk:engine_version_id>"
+
+outputs_sharing = WorkspaceViewSet.as_view({"get": "outputs_sharing", "put": "share_outputs"})
+rollback = ResourceViewSet.as_view({"post": "rollback"})
+
+urlpatterns = [
+    path("workspaces", WorkspaceListViewSet.as_view(COLLECTION)),
+    path(WORKSPACE, WorkspaceViewSet.as_view(ITEM)),
+    path(f"{WORKSPACE}/overview", WorkspaceViewSet.as_view({"get": "overview"})),
+    path(f"{WORKSPACE}/lock", WorkspaceViewSet.as_view({"post": "lock"})),
+    path(f"{WORKSPACE}/unlock", WorkspaceViewSet.as_view({"post": "unlock"})),
+    path(f"{WORKSPACE}/outputs-sharing", outputs_sharing),
+    path(f"{WORKSPACE}/tasks", TaskViewSet.as_view(COLLECTION)),
+    path(f"{WORKSPACE}/tasks/plan", TaskViewSet.as_view({"post": "create"})),
+    path(TASK, TaskViewSet.as_view(READ)),
+    path(f"{TASK}/confirm-apply", TaskActionViewSet.as_view({"post": "confirm_apply"})),
+    path(f"{TASK}/transitions", TransitionViewSet.as_view(LIST)),
+    path(f"{TASK}/comments", CommentViewSet.as_view(COLLECTION)),
+    path(f"{TASK}/resource-changes", ResourceChangeViewSet.as_view(LIST)),
+    path(f"{WORKSPACE}/variables", VariableViewSet.as_view(COLLECTION)),
+    path(VARIABLE, VariableViewSet.as_view(VERSIONED)),
+    path(f"{VARIABLE}/versions", VariableVersionViewSet.as_view(LIST)),
+    path(f"{VARIABLE}/versions/<pk:version>", VariableVersionViewSet.as_view(READ)),
+    path(f"{WORKSPACE}/resources", ResourceViewSet.as_view(COLLECTION)),
+    path(f"{WORKSPACE}/resources/import", ResourceViewSet.as_view({"post": "import_blocks"})),
+    path(f"{WORKSPACE}/resources/deploy", ResourceViewSet.as_view({"post": "deploy"})),
+    path(RESOURCE, ResourceViewSet.as_view(VERSIONED)),
+    path(f"{RESOURCE}/restore", ResourceViewSet.as_view({"post": "restore"})),
+    path(f"{RESOURCE}/versions", ResourceVersionViewSet.as_view(LIST)),
+    path(f"{RESOURCE}/versions/<pk:version>", ResourceVersionViewSet.as_view(READ)),
+    path(f"{RESOURCE}/versions/<pk:version>/rollback", rollback),
+    path(f"{WORKSPACE}/configuration-versions", ConfigurationVersionViewSet.as_view(COLLECTION)),
+    path(CONFIGURATION, ConfigurationVersionViewSet.as_view(READ)),
+    path(f"{CONFIGURATION}/download", ConfigurationVersionViewSet.as_view({"get": "download"})),
+    path(STATES, StateVersionViewSet.as_view(LIST)),
+    path(f"{STATES}/current", StateVersionViewSet.as_view({"get": "current"})),
+    path(f"{STATES}/current/download", StateVersionViewSet.as_view({"get": "download_current"})),
+    path(f"{STATES}/<pk:version>", StateVersionViewSet.as_view(READ)),
+    path(f"{STATES}/<pk:version>/download", StateVersionViewSet.as_view({"get": "download"})),
+    path(f"{WORKSPACE}/state-outputs", StateVersionViewSet.as_view({"get": "outputs"})),
+    path("workspaces/<sid:workspace_id>/state-outputs/full", RemoteStateView.as_view()),
+    path(f"{WORKSPACE}/outputs", OutputViewSet.as_view(COLLECTION)),
+    path(f"{WORKSPACE}/outputs/<sid:output_id>", OutputViewSet.as_view(ITEM)),
+    path(f"{WORKSPACE}/remote-data", RemoteDataViewSet.as_view(COLLECTION)),
+    path(f"{WORKSPACE}/remote-data/<sid:remote_data_id>", RemoteDataViewSet.as_view(ITEM)),
+    path("engine-versions", EngineVersionViewSet.as_view(COLLECTION)),
+    path(ENGINE, EngineVersionViewSet.as_view(ITEM)),
+    path(f"{ENGINE}/set-default", EngineVersionViewSet.as_view({"post": "set_default"})),
+]

@@ -1,0 +1,79 @@
+"""Variables and their history."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+
+from workspaces.api.access import WorkspaceView
+from workspaces.api.filters import VariableFilter
+from workspaces.api.serializers.variables import VariableChangeSerializer, VariableSerializer
+from workspaces.models import WorkspaceVariable
+from workspaces.services.variables import create_variable, delete_variable, update_variable
+
+
+class VariableViewSet(
+    mixins.ListModelMixin,
+    mixins.CreateModelMixin,
+    mixins.RetrieveModelMixin,
+    mixins.DestroyModelMixin,
+    WorkspaceView[WorkspaceVariable],
+):
+    """The variables of a workspace; none can be changed while it is locked."""
+
+    queryset = WorkspaceVariable.objects.all()
+    serializer_class = VariableSerializer
+    filterset_class = VariableFilter
+    lookup_field = "variable_id"
+
+    def rows(self) -> QuerySet[WorkspaceVariable]:
+        """The current version of each."""
+        current = self.workspace.variables.current().select_related("created_by")
+        return current.order_by("key", "variable_type")
+
+    def perform_create(self, serializer: BaseSerializer[WorkspaceVariable]) -> None:
+        """Creates version 1."""
+        serializer.instance = create_variable(
+            self.workspace, user=self.user, **serializer.validated_data
+        )
+
+    @extend_schema(request=VariableChangeSerializer, responses=VariableSerializer)
+    def update(self, request: Request, **_: Any) -> Response:
+        """Writes the next version; 409 where `version` is not the current one."""
+        serializer = VariableChangeSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        successor = update_variable(self.get_object(), user=self.user, **serializer.validated_data)
+        return Response(VariableSerializer(successor).data)
+
+    def perform_destroy(self, instance: WorkspaceVariable) -> None:
+        """Takes the variable out; the rows stay for the tasks that were created with it."""
+        delete_variable(instance)
+
+
+class VariableVersionViewSet(
+    mixins.ListModelMixin, mixins.RetrieveModelMixin, WorkspaceView[WorkspaceVariable]
+):
+    """All versions of a variable, newest first."""
+
+    queryset = WorkspaceVariable.objects.all()
+    serializer_class = VariableSerializer
+    filter_backends = []
+    lookup_field = "version"
+
+    def rows(self) -> QuerySet[WorkspaceVariable]:
+        """Those of a variable that was not deleted."""
+        versions = self.workspace.variables.filter(
+            variable_id=self.kwargs["variable_id"], is_deleted=False
+        )
+        return versions.select_related("created_by").order_by("-version")
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        """What became sensitive hides the values it had before, too."""
+        context = dict(super().get_serializer_context())
+        if getattr(self, "swagger_fake_view", False):
+            return context
+        return {**context, "hide_values": self.rows().filter(sensitive=True).exists()}

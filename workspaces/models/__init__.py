@@ -1,0 +1,44 @@
+"""The core domain's tables."""
+
+from workspaces.models.configuration_version import ConfigurationVersion
+from workspaces.models.engine_version import Engine, EngineVersion
+from workspaces.models.history import CommentAction, TaskComment, TaskLog, TaskTransition
+from workspaces.models.output import RemoteDataToken, WorkspaceOutput, WorkspaceRemoteData
+from workspaces.models.resource import ChangeType, ResourceCodeVersion, WorkspaceResource
+from workspaces.models.resource_change import ApplyStatus, ChangeAction, ResourceChange
+from workspaces.models.stage import TaskStage
+from workspaces.models.state_version import StateVersion
+from workspaces.models.task import AppliedState, TaskPlan, TaskSnapshot, WorkspaceTask
+from workspaces.models.variable import ValueFormat, VariableType, WorkspaceVariable
+from workspaces.models.workspace import ConfigurationSource, OutputsSharing, Workspace
+
+__all__ = [
+    "AppliedState",
+    "ApplyStatus",
+    "ChangeAction",
+    "ChangeType",
+    "CommentAction",
+    "ConfigurationSource",
+    "ConfigurationVersion",
+    "Engine",
+    "EngineVersion",
+    "OutputsSharing",
+    "RemoteDataToken",
+    "ResourceChange",
+    "ResourceCodeVersion",
+    "StateVersion",
+    "TaskComment",
+    "TaskLog",
+    "TaskPlan",
+    "TaskSnapshot",
+    "TaskStage",
+    "TaskTransition",
+    "ValueFormat",
+    "VariableType",
+    "Workspace",
+    "WorkspaceOutput",
+    "WorkspaceRemoteData",
+    "WorkspaceResource",
+    "WorkspaceTask",
+    "WorkspaceVariable",
+]

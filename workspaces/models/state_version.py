@@ -1,0 +1,54 @@
+"""State versions: every state a workspace ever had."""
+
+from django.db import models
+
+from iacplatform.accounts.models import User
+from iacplatform.common.fields import EncryptedBinaryField
+from workspaces.models.workspace import Workspace
+
+
+class StateVersionQuerySet(models.QuerySet["StateVersion"]):
+    """Reads of state versions."""
+
+    def newest(self) -> "StateVersion | None":
+        """The version that counts now, with its content."""
+        return self.order_by("-version").first()
+
+    def without_content(self) -> "StateVersionQuerySet":
+        """For lists: the state itself may be large and stays in the database."""
+        return self.defer("content")
+
+
+class StateVersion(models.Model):
+    """The state file's bytes as the engine wrote them, encrypted at rest."""
+
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.CASCADE, related_name="state_versions"
+    )
+    version = models.PositiveIntegerField()
+    content = EncryptedBinaryField()
+    checksum = models.CharField(max_length=64, help_text="sha256 of the content, in hex")
+    size_bytes = models.PositiveBigIntegerField()
+    lineage = models.CharField(max_length=100)
+    serial = models.PositiveBigIntegerField()
+    terraform_version = models.CharField(max_length=50, blank=True)
+    resource_count = models.PositiveIntegerField(default=0)
+    task = models.ForeignKey(
+        "WorkspaceTask", on_delete=models.SET_NULL, null=True, related_name="state_versions"
+    )
+    description = models.CharField(max_length=500, blank=True)
+    created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = StateVersionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-version"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "version"], name="one_state_a_version_number"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.workspace} v{self.version}"

@@ -1,0 +1,120 @@
+"""A workspace: one state, one configuration, one thing at a time that changes it."""
+
+from django.db import models
+from django.db.models import Q
+
+from iacplatform.accounts.models import Organization, User
+from iacplatform.common.ids import new_id
+from workspaces.models.engine_version import EngineVersion
+from workspaces.task_status import ExecutionMode
+
+
+def new_workspace_id() -> str:
+    """A semantic id such as ``ws-mb7m9ii5ey``."""
+    return new_id("ws", 10)
+
+
+class ConfigurationSource(models.TextChoices):
+    """Where a workspace's configuration comes from (design §4)."""
+
+    RESOURCES = "resources", "Resources, else tf_code"
+    ARCHIVE = "archive", "The newest uploaded archive"
+
+
+class OutputsSharing(models.TextChoices):
+    """Which other workspaces may read this one's outputs (reference §1.4)."""
+
+    NONE = "none", "Nobody"
+    ALL = "all", "Every workspace of the organization"
+    SPECIFIC = "specific", "Named workspaces"
+
+
+class WorkspaceQuerySet(models.QuerySet["Workspace"]):
+    """Reads of workspaces."""
+
+    def visible_to(self, user: User) -> "WorkspaceQuerySet":
+        """The workspaces of the user's organizations; a superuser sees all."""
+        if user.is_superuser:
+            return self
+        return self.filter(organization__membership__user=user)
+
+
+class Workspace(models.Model):
+    """A unit of infrastructure with its state, variables and tasks (reference §1.1)."""
+
+    workspace_id = models.CharField(
+        max_length=50, unique=True, default=new_workspace_id, editable=False
+    )
+    organization = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="workspaces"
+    )
+    name = models.CharField(max_length=100)
+    description = models.TextField(blank=True)
+    tags = models.JSONField(default=list, blank=True)
+    execution_mode = models.CharField(
+        max_length=10, choices=ExecutionMode.choices, default=ExecutionMode.LOCAL
+    )
+    auto_apply = models.BooleanField(default=False)
+    engine_version = models.ForeignKey(
+        EngineVersion,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        help_text="Empty: the platform's default",
+    )
+    configuration_source = models.CharField(
+        max_length=10, choices=ConfigurationSource.choices, default=ConfigurationSource.RESOURCES
+    )
+    tf_code = models.JSONField(null=True, blank=True, help_text="Used where there are no resources")
+    provider_config = models.JSONField(default=dict, blank=True)
+    lock_file = models.TextField(blank=True, help_text=".terraform.lock.hcl of the last init")
+    last_init_hash = models.CharField(max_length=64, blank=True, editable=False)
+    last_init_engine_version = models.CharField(max_length=80, blank=True, editable=False)
+    max_retries = models.PositiveSmallIntegerField(
+        default=3, help_text="How often a stage is tried again after its worker died"
+    )
+    is_locked = models.BooleanField(default=False, editable=False)
+    locked_by = models.CharField(max_length=150, null=True, editable=False)  # noqa: DJ001
+    locked_at = models.DateTimeField(null=True, editable=False)
+    lock_reason = models.TextField(blank=True, editable=False)
+    lock_task = models.ForeignKey(
+        "WorkspaceTask",
+        on_delete=models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="+",
+        help_text="The task that owns the lock; empty for a person's lock",
+    )
+    outputs_sharing = models.CharField(
+        max_length=10, choices=OutputsSharing.choices, default=OutputsSharing.NONE
+    )
+    outputs_allowed = models.ManyToManyField(
+        "self", symmetrical=False, blank=True, related_name="+"
+    )
+    show_unchanged_resources = models.BooleanField(default=False)
+    created_by = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, editable=False, related_name="+"
+    )
+    last_plan_at = models.DateTimeField(null=True, editable=False)
+    last_apply_at = models.DateTimeField(null=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = WorkspaceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "name"], name="one_workspace_name_an_organization"
+            ),
+            models.CheckConstraint(
+                condition=Q(execution_mode__in=ExecutionMode.values), name="known_execution_mode"
+            ),
+            models.CheckConstraint(
+                condition=Q(is_locked=False) | ~Q(lock_reason=""), name="a_lock_has_a_reason"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,83 @@
+"""Locking a workspace: one conditional UPDATE, always with an owner and a reason."""
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from iacplatform.accounts.models import User
+from workspaces.exceptions import NotLockOwner, WorkspaceLocked
+from workspaces.models import Workspace, WorkspaceTask
+from workspaces.transitions import SYSTEM
+
+UNLOCKED = {
+    "is_locked": False,
+    "locked_by": None,
+    "locked_at": None,
+    "lock_reason": "",
+    "lock_task": None,
+}
+
+
+def _take(workspace_id: int, *, locked_by: str, reason: str, task: WorkspaceTask | None) -> bool:
+    return bool(
+        Workspace.objects.filter(pk=workspace_id, is_locked=False).update(
+            is_locked=True, locked_by=locked_by, locked_at=Now(), lock_reason=reason, lock_task=task
+        )
+    )
+
+
+def lock_workspace(workspace: Workspace, *, user: User, reason: str) -> None:
+    """Locks a workspace for a person; raises :class:`WorkspaceLocked` if it is locked already."""
+    taken = _take(
+        workspace.pk,
+        locked_by=user.get_username(),
+        reason=reason or f"Locked by {user.get_username()}",
+        task=None,
+    )
+    workspace.refresh_from_db()
+    if not taken:
+        raise WorkspaceLocked(workspace)
+
+
+def unlock_workspace(workspace: Workspace, *, user: User, force: bool = False) -> None:
+    """Removes a lock; another's lock, or a live task's, only with ``force`` (F10).
+
+    A lock that a task holds while it waits for approval or applies is what keeps two changes apart, so
+    even ``force`` leaves it: cancel the task instead.
+    """
+    with transaction.atomic():
+        current = Workspace.objects.select_for_update(of=("self",)).get(pk=workspace.pk)
+        _check_unlock(current, user, force)
+        Workspace.objects.filter(pk=workspace.pk).update(**UNLOCKED)
+    workspace.refresh_from_db()
+
+
+def _check_unlock(workspace: Workspace, user: User, force: bool) -> None:
+    if not workspace.is_locked:
+        return
+    if workspace.lock_task is not None and not workspace.lock_task.is_final:
+        raise NotLockOwner(
+            f"The lock belongs to task #{workspace.lock_task.pk}: confirm or cancel the task"
+        )
+    if workspace.locked_by not in (user.get_username(), SYSTEM) and not force:
+        raise NotLockOwner(f"The lock belongs to {workspace.locked_by}")
+
+
+def lock_for_apply(task: WorkspaceTask) -> bool:
+    """Locks the workspace for a task that waits for approval; False if it is locked already (H7)."""
+    reason = (
+        f"Locked for apply (task #{task.pk}). "
+        "Do not modify resources/variables until apply completes."
+    )
+    return _take(task.workspace_id, locked_by=SYSTEM, reason=reason, task=task)
+
+
+def keep_locked(task: WorkspaceTask, *, reason: str) -> None:
+    """Leaves the workspace locked after a task whose end a person must look at."""
+    Workspace.objects.filter(pk=task.workspace_id).update(
+        is_locked=True, locked_by=SYSTEM, locked_at=Now(), lock_reason=reason, lock_task=task
+    )
+
+
+def release_task_lock(task: WorkspaceTask) -> None:
+    """Removes the lock if it is this task's; any other lock stays."""
+    Workspace.objects.filter(pk=task.workspace_id, lock_task=task).update(**UNLOCKED)

@@ -1,0 +1,91 @@
+"""Snapshots: what a workspace was when a task was created (reference §5.7)."""
+
+from typing import Any
+
+from workspaces.exceptions import SnapshotInvalid
+from workspaces.models import (
+    ConfigurationSource,
+    EngineVersion,
+    ResourceCodeVersion,
+    TaskSnapshot,
+    Workspace,
+    WorkspaceTask,
+    WorkspaceVariable,
+)
+
+REQUIRED = ("resource_versions", "variables", "provider_config", "outputs", "remote_data")
+
+
+def take_snapshot(task: WorkspaceTask, engine_version: EngineVersion) -> TaskSnapshot:
+    """Freezes the workspace's configuration for a task; variables by reference, without values."""
+    workspace = task.workspace
+    from_archive = workspace.configuration_source == ConfigurationSource.ARCHIVE
+    return TaskSnapshot.objects.create(
+        task=task,
+        resource_versions={} if from_archive else _resource_versions(workspace),
+        variables=_variables(workspace),
+        provider_config=workspace.provider_config,
+        outputs=list(
+            workspace.outputs.values(
+                "resource_name", "output_name", "output_value", "description", "sensitive"
+            )
+        ),
+        remote_data=list(
+            workspace.remote_data.values("remote_data_id", "source_workspace_id", "data_name")
+        ),
+        tf_code=workspace.tf_code,
+        configuration_source=workspace.configuration_source,
+        configuration_version=(workspace.configuration_versions.first() if from_archive else None),
+        engine_version=engine_version,
+    )
+
+
+def _resource_versions(workspace: Workspace) -> dict[str, Any]:
+    return {
+        resource.resource_id: {
+            "resource_db_id": resource.pk,
+            "version_id": resource.current_version_id,
+            "version": resource.current_version.version,
+        }
+        for resource in workspace.resources.active()
+        if resource.current_version is not None
+    }
+
+
+def _variables(workspace: Workspace) -> list[dict[str, Any]]:
+    rows = workspace.variables.current().values("variable_id", "version", "variable_type")
+    return [dict(row) for row in rows]
+
+
+def snapshot_variables(snapshot: TaskSnapshot) -> list[WorkspaceVariable]:
+    """The variable rows that a snapshot names, whatever became of the variables since."""
+    wanted = {(ref["variable_id"], ref["version"]) for ref in snapshot.variables or []}
+    rows = WorkspaceVariable.objects.filter(variable_id__in={variable for variable, _ in wanted})
+    return [row for row in rows.order_by("key") if (row.variable_id, row.version) in wanted]
+
+
+def snapshot_code(snapshot: TaskSnapshot) -> list[dict[str, Any]]:
+    """The configuration bodies that a snapshot names, in the order of their resource ids."""
+    references = sorted((snapshot.resource_versions or {}).items())
+    ids = [reference["version_id"] for _, reference in references]
+    bodies = ResourceCodeVersion.objects.in_bulk(ids)
+    return [bodies[pk].tf_code for pk in ids]
+
+
+def validate_snapshot(task: WorkspaceTask) -> None:
+    """Raises :class:`SnapshotInvalid` where a task cannot be applied from its snapshot."""
+    snapshot = TaskSnapshot.objects.filter(task=task).first()
+    if snapshot is None:
+        raise SnapshotInvalid(f"Task #{task.pk} has no snapshot; create a new task")
+    for name in REQUIRED:
+        if getattr(snapshot, name) is None:
+            raise SnapshotInvalid(f"The snapshot of task #{task.pk} has no {name}")
+    _check_versions_exist(task, snapshot)
+
+
+def _check_versions_exist(task: WorkspaceTask, snapshot: TaskSnapshot) -> None:
+    wanted = {entry["version_id"] for entry in (snapshot.resource_versions or {}).values()}
+    if ResourceCodeVersion.objects.filter(pk__in=wanted).count() != len(wanted):
+        raise SnapshotInvalid(f"A resource version of task #{task.pk} is gone; create a new task")
+    if len(snapshot_variables(snapshot)) != len(snapshot.variables or []):
+        raise SnapshotInvalid(f"A variable version of task #{task.pk} is gone; create a new task")

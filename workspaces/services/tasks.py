@@ -1,0 +1,113 @@
+"""Tasks: creating, confirming and talking about them."""
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from iacplatform.accounts.models import User
+from iacplatform.common.errors import Conflict, InvalidInput
+from workspaces.exceptions import StatusChanged, WorkspaceLocked
+from workspaces.models import (
+    CommentAction,
+    ConfigurationSource,
+    TaskComment,
+    Workspace,
+    WorkspaceTask,
+)
+from workspaces.services.engine_versions import engine_for
+from workspaces.services.queue import begin_phase
+from workspaces.services.snapshots import take_snapshot, validate_snapshot
+from workspaces.task_status import Phase, TaskStatus, TaskType
+from workspaces.transitions import SYSTEM, record_creation
+
+MAX_COMMENTS = 20
+
+
+def create_task(
+    workspace: Workspace,
+    *,
+    user: User | None,
+    task_type: TaskType,
+    description: str = "",
+    targets: list[str] | None = None,
+) -> WorkspaceTask:
+    """Creates a pending task with its snapshot; the queue is asked after commit.
+
+    Raises:
+        WorkspaceLocked: the workspace is locked.
+        InvalidInput: there is nothing to plan with: no engine, or no archive was uploaded.
+    """
+    with transaction.atomic():
+        workspace = Workspace.objects.select_for_update(of=("self",)).get(pk=workspace.pk)
+        if workspace.is_locked:
+            raise WorkspaceLocked(workspace)
+        _check_has_configuration(workspace)
+        task = WorkspaceTask.objects.create(
+            workspace=workspace,
+            task_type=task_type,
+            description=description,
+            execution_mode=workspace.execution_mode,
+            auto_apply=workspace.auto_apply,
+            is_background=task_type == TaskType.DRIFT_CHECK and user is None,
+            targets=targets or [],
+            created_by=user,
+        )
+        take_snapshot(task, engine_for(workspace))
+        record_creation(task, actor=user.get_username() if user else SYSTEM)
+    return task
+
+
+def _check_has_configuration(workspace: Workspace) -> None:
+    if workspace.configuration_source != ConfigurationSource.ARCHIVE:
+        return
+    if not workspace.configuration_versions.exists():
+        raise InvalidInput("configuration_source", "no archive was uploaded yet")
+
+
+def confirm_apply(task: WorkspaceTask, *, user: User, description: str = "") -> None:
+    """Approves a planned change: the apply phase starts from the task's snapshot.
+
+    Of two people who confirm at once, one succeeds (M7).
+
+    Raises:
+        Conflict: the task does not wait for approval.
+        SnapshotInvalid: it cannot be applied any more.
+    """
+    if task.status != TaskStatus.APPLY_PENDING:
+        raise Conflict(f"Task #{task.pk} is {task.status} and does not wait for approval")
+    validate_snapshot(task)
+    with transaction.atomic():
+        start_apply(task, actor=user.get_username(), description=description)
+        comment = description or "Confirmed the apply"
+        _comment(task, user, comment, CommentAction.CONFIRM_APPLY)
+
+
+def start_apply(task: WorkspaceTask, *, actor: str, description: str = "") -> None:
+    """Sets a task that waits for approval running in its apply phase."""
+    if not Workspace.objects.filter(pk=task.workspace_id, lock_task=task).exists():
+        raise StatusChanged(f"Task #{task.pk} no longer holds the workspace's lock")
+    begin_phase(
+        task,
+        Phase.APPLY,
+        actor=actor,
+        reason=description,
+        apply_confirmed_by=actor,
+        apply_confirmed_at=Now(),
+        apply_description=description,
+    )
+
+
+def add_comment(task: WorkspaceTask, *, user: User, comment: str) -> TaskComment:
+    """Adds a comment; raises :class:`InvalidInput` when the task has :data:`MAX_COMMENTS`."""
+    if not comment.strip():
+        raise InvalidInput("comment", "must not be empty")
+    with transaction.atomic():
+        WorkspaceTask.objects.select_for_update(of=("self",)).get(pk=task.pk)
+        if task.comments.count() >= MAX_COMMENTS:
+            raise InvalidInput("comment", f"a task has at most {MAX_COMMENTS} comments")
+        return _comment(task, user, comment, CommentAction.COMMENT)
+
+
+def _comment(task: WorkspaceTask, user: User, text: str, action: CommentAction) -> TaskComment:
+    return TaskComment.objects.create(
+        task=task, user=user, username=user.get_username(), comment=text, action_type=action
+    )

@@ -1,0 +1,98 @@
+"""Workspaces: creating, changing, deleting, and who may read their outputs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import transaction
+
+from iacplatform.accounts.models import DEFAULT_ORGANIZATION, Organization, User
+from iacplatform.common.conflicts import taken
+from iacplatform.common.errors import Conflict, InvalidInput
+from workspaces.models import ConfigurationSource, OutputsSharing, Workspace
+from workspaces.services.editing import editing
+
+# What tasks are planned from; nobody changes it under a lock.
+CONFIGURATION = frozenset({"configuration_source", "engine_version", "provider_config", "tf_code"})
+NAME_TAKEN = "another workspace of the organization has this name"
+
+
+def organization_for(user: User, name: str | None) -> Organization:
+    """The organization in which a user creates something: the named one, or their only one.
+
+    Raises ``InvalidInput`` where the user belongs to none, or to several and named none.
+    """
+    theirs = Organization.objects.all() if user.is_superuser else user.organizations.all()
+    if name is None and user.is_superuser:
+        name = DEFAULT_ORGANIZATION
+    found = list(theirs.filter(name=name) if name else theirs[:2])
+    if len(found) == 1:
+        return found[0]
+    problem = "say which of your organizations" if found else "you belong to no such organization"
+    raise InvalidInput("organization", problem)
+
+
+def create_workspace(*, user: User, organization: str | None = None, **fields: Any) -> Workspace:
+    """Creates a workspace; raises ``InvalidInput``, or ``Conflict`` for a name that is taken."""
+    owner = organization_for(user, organization)
+    with taken("one_workspace_name_an_organization", "name", NAME_TAKEN):
+        return Workspace.objects.create(organization=owner, created_by=user, **fields)
+
+
+def update_workspace(workspace: Workspace, **changes: Any) -> None:
+    """Changes fields of a workspace, all or none.
+
+    Raises:
+        WorkspaceLocked: it is locked and a field of :data:`CONFIGURATION` would change.
+        InvalidInput: its configuration would come from an archive that is not there.
+        Conflict: the name is taken.
+    """
+    if changes.get("configuration_source") == ConfigurationSource.ARCHIVE:
+        _check_has_archive(workspace)
+    changed = {name: new for name, new in changes.items() if getattr(workspace, name) != new}
+    if CONFIGURATION.isdisjoint(changed):
+        _save(workspace, changed)
+        return
+    with editing(workspace):
+        _save(workspace, changed)
+
+
+def _check_has_archive(workspace: Workspace) -> None:
+    if not workspace.configuration_versions.exists():
+        raise InvalidInput("configuration_source", "no archive was uploaded yet")
+
+
+def _save(workspace: Workspace, changes: dict[str, Any]) -> None:
+    for name, value in changes.items():
+        setattr(workspace, name, value)
+    with taken("one_workspace_name_an_organization", "name", NAME_TAKEN):
+        workspace.save(update_fields=[*changes, "updated_at"])
+
+
+def delete_workspace(workspace: Workspace) -> None:
+    """Removes a workspace with its history and its states.
+
+    Raises:
+        WorkspaceLocked: it is locked.
+        Conflict: a task has not ended.
+        ProtectedError: another workspace reads its outputs.
+    """
+    with editing(workspace) as current:
+        if current.tasks.live().exists():
+            raise Conflict("The workspace has tasks that have not ended; cancel them first")
+        current.delete()
+
+
+def share_outputs(workspace: Workspace, *, mode: str, allowed: Sequence[Workspace]) -> None:
+    """Says who may read the outputs; ``allowed`` counts where ``mode`` is ``specific``.
+
+    Raises ``InvalidInput`` for a workspace of another organization, or for itself.
+    """
+    for other in allowed:
+        if other.organization_id != workspace.organization_id or other == workspace:
+            raise InvalidInput(
+                "allowed_workspace_ids", f"{other.workspace_id} cannot be named here"
+            )
+    with transaction.atomic():
+        workspace.outputs_sharing = OutputsSharing(mode)
+        workspace.save(update_fields=["outputs_sharing", "updated_at"])
+        workspace.outputs_allowed.set(allowed)

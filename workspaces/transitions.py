@@ -1,0 +1,90 @@
+"""The one writer of a task's status (design §3)."""
+
+from functools import partial
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Coalesce, Now
+
+from workspaces.exceptions import MoveNotAllowed, StatusChanged
+from workspaces.models import TaskTransition, WorkspaceTask
+from workspaces.signals import task_transitioned
+from workspaces.task_status import ALLOWED_MOVES, FINAL, TaskStatus
+
+SYSTEM = "system"
+
+
+def transition(
+    task: WorkspaceTask,
+    to: TaskStatus,
+    *,
+    actor: str = SYSTEM,
+    reason: str = "",
+    **changes: Any,
+) -> None:
+    """Moves a task from the status it was read with to ``to``, by compare-and-set.
+
+    ``changes`` are further fields of the task, written by the same UPDATE. One TaskTransition row goes
+    into the same transaction and ``task_transitioned`` is sent after commit.
+
+    Raises:
+        MoveNotAllowed: the state machine has no such move.
+        StatusChanged: the status is no longer the one that was read, or another
+            plan-and-apply of the workspace is live.
+    """
+    observed = task.status
+    if to not in ALLOWED_MOVES.get(observed, frozenset()):
+        raise MoveNotAllowed(f"Task #{task.pk} is {observed} and cannot become {to}")
+    changes |= _times(to)
+    try:
+        with transaction.atomic():
+            _compare_and_set(task, observed, to, changes)
+            _record(task, observed, to, actor, reason)
+    except IntegrityError as error:
+        raise StatusChanged(
+            f"Task #{task.pk} cannot start: another plan-and-apply of the workspace is live"
+        ) from error
+
+
+def record_creation(task: WorkspaceTask, *, actor: str) -> None:
+    """Writes the first line of a task's history; belongs into the transaction that creates it."""
+    _record(task, "", task.status, actor, "")
+
+
+def _times(to: TaskStatus) -> dict[str, Any]:
+    times: dict[str, Any] = {"updated_at": Now()}
+    if to == TaskStatus.RUNNING:
+        times["started_at"] = Coalesce("started_at", Now())
+    if to in FINAL:
+        times["completed_at"] = Now()
+    return times
+
+
+def _compare_and_set(
+    task: WorkspaceTask, observed: str, to: TaskStatus, changes: dict[str, Any]
+) -> None:
+    updated = WorkspaceTask.objects.filter(pk=task.pk, status=observed).update(status=to, **changes)
+    if updated != 1:
+        raise StatusChanged(f"Task #{task.pk} is no longer {observed}")
+    task.refresh_from_db(fields=["status", *changes])
+
+
+def _record(task: WorkspaceTask, from_status: str, to_status: str, actor: str, reason: str) -> None:
+    TaskTransition.objects.create(
+        task=task,
+        from_status=from_status,
+        to_status=to_status,
+        stage=task.stage,
+        actor=actor,
+        reason=reason,
+    )
+    transaction.on_commit(
+        partial(
+            task_transitioned.send_robust,
+            sender=WorkspaceTask,
+            task_id=task.pk,
+            workspace_id=task.workspace_id,
+            from_status=from_status,
+            to_status=to_status,
+        )
+    )
