@@ -10,10 +10,10 @@ OPENAPI := docs/reference/openapi.yaml
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up bench check lint types test schema lock clean
+.PHONY: help setup demo up bench check lint types test test-large schema lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED) ## Make .venv from the locked requirements
 
@@ -33,7 +33,7 @@ up: $(INSTALLED) ## Run the platform here until Ctrl-C, with a change that waits
 bench: $(INSTALLED) ## Measure the platform against the bare engine
 	@$(BIN)/python -m iacplatform.embedded bench
 
-check: lint types test ## All that CI checks: lint, types, test
+check: lint types test test-large ## All that CI checks
 
 lint: $(INSTALLED) ## Style, import order, missing migrations, Django's checks, API description
 	$(BIN)/ruff check
@@ -49,7 +49,10 @@ types: $(INSTALLED) ## Types, with mypy in strict mode
 	$(BIN)/mypy
 
 test: $(INSTALLED) ## Tests, against a real PostgreSQL, Redis and engine
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not large"
+
+test-large: $(INSTALLED) ## The tests of sizes that take their time
+	$(BIN)/python -m pytest -m large
 
 schema: $(INSTALLED) ## Write the API description, docs/reference/openapi.yaml
 	$(TOOL) spectacular --fail-on-warn --file $(OPENAPI) $(TOOL_SETTINGS)

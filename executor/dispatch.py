@@ -30,8 +30,17 @@ def shared_queue(mode: str) -> str:
 
 
 def dispatch_after_commit(stage: TaskStage) -> None:
-    """Dispatches a stage as soon as the transaction that made it ready has committed."""
+    """Dispatches a stage that some other process has made ready, after the commit."""
     transaction.on_commit(partial(dispatch, stage.pk))
+
+
+def hint_after_commit(stage: TaskStage) -> None:
+    """Sends the hint of a stage that this host has just made ready, to itself, after the commit.
+
+    Nothing is asked or marked: where the host is gone by then, the sweep sends the hint to the others.
+    """
+    queue = host_queue(stage.mode, stage.prefer_host)
+    transaction.on_commit(partial(_publish, stage.pk, queue))
 
 
 def dispatch(stage_id: int, *, shared: bool = False) -> None:

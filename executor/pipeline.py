@@ -5,6 +5,7 @@ then publishes a message as a hint. So the chain lives in the rows: a kill betwe
 nothing and doubles nothing.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 from django.db import transaction
@@ -12,7 +13,7 @@ from django.db.models.functions import Now
 
 from executor.claims import Claim
 from executor.core.outcome import SavedStateOutput, StageOutcome
-from executor.dispatch import dispatch_after_commit
+from executor.dispatch import dispatch_after_commit, hint_after_commit
 from executor.exceptions import Fenced
 from executor.gates import gates_for
 from executor.outputs import store_output
@@ -84,14 +85,23 @@ def _go_on(task: WorkspaceTask, claim: Claim, outcome: StageOutcome) -> None:
     return end_task(task, outcome.result, outcome.message)
 
 
-def advance(task: WorkspaceTask, phase: str, after: str) -> None:
-    """Opens the next link behind the stage ``after``; at the end of the plan phase, decides."""
+def advance(
+    task: WorkspaceTask,
+    phase: str,
+    after: str,
+    *,
+    send: Callable[[TaskStage], None] = hint_after_commit,
+) -> None:
+    """Opens the next link behind the stage ``after``; at the end of the plan phase, decides.
+
+    ``send`` gets the hint out once the transaction has committed.
+    """
     stages = STAGES_OF[phase]
     for name in stages[stages.index(after) + 1 :]:
         if name == AFTER_APPLY:
             return
         if name not in GATES:
-            dispatch_after_commit(open_stage(task, phase, name))
+            send(open_stage(task, phase, name))
             return
         if not _pass_gate(task, phase, name):
             return
@@ -129,7 +139,7 @@ def open_gate(stage: TaskStage) -> bool:
             return False
         task = WorkspaceTask.objects.select_for_update(of=("self",)).get(pk=stage.task_id)
         if stage.name != AFTER_APPLY:
-            advance(task, stage.phase, stage.name)
+            advance(task, stage.phase, stage.name, send=dispatch_after_commit)
     return True
 
 

@@ -4,7 +4,7 @@ from typing import Any, cast
 
 from django.conf import settings
 
-from executor.claims import Claim
+from executor.claims import KNOWN_STAGES, Claim
 from executor.core.accessor import Engine, EngineRelease, Phase, TaskSpec, TaskType
 from iacplatform.terraform.configuration import (
     Configuration,
@@ -14,6 +14,7 @@ from iacplatform.terraform.configuration import (
 )
 from iacplatform.terraform.hcl import ValueFormat
 from workspaces.models import (
+    ChangeAction,
     ConfigurationSource,
     EngineVersion,
     TaskSnapshot,
@@ -27,7 +28,8 @@ from workspaces.services.remote_data import issue_token
 from workspaces.services.snapshots import snapshot_code, snapshot_variables
 from workspaces.task_status import Stage
 
-WRITES_FILES = frozenset({Stage.FETCHING, Stage.INIT, Stage.PLANNING, Stage.RESTORING_PLAN})
+# Any of these may find itself on another host, where it has to write the task's files again.
+WRITES_FILES = frozenset(KNOWN_STAGES) - {Stage.SAVING_STATE}
 
 
 def build_task_spec(claim: Claim) -> TaskSpec:
@@ -54,7 +56,13 @@ def build_task_spec(claim: Claim) -> TaskSpec:
         last_init_engine_version=workspace.last_init_engine_version,
         plan_hash=task.plan_hash,
         plan_host=task.plan_host,
+        replaced=_replaced(task) if claim.name == Stage.APPLYING else (),
     )
+
+
+def _replaced(task: WorkspaceTask) -> tuple[str, ...]:
+    replaced = task.resource_changes.filter(action=ChangeAction.REPLACE)
+    return tuple(replaced.values_list("resource_address", flat=True))
 
 
 def _engine(row: EngineVersion) -> EngineRelease:

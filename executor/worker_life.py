@@ -5,11 +5,44 @@ from typing import Any
 from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
 from django.conf import settings
 from django.db import DatabaseError
+from django.db.models.functions import Now
 
-from executor.running import Heartbeat
+from executor.leftovers import remove_leftovers
+from executor.models import WorkerHost
+from executor.periodic import Periodic
+from executor.running import running_stages
 from workspaces.task_status import ExecutionMode
 
-_heartbeats: list[Heartbeat] = []
+LEFTOVERS_SECONDS = 60.0
+
+
+class Presence:
+    """A host that consumes stages: says that it is there and keeps its claims alive."""
+
+    def __init__(self, host: str, mode: str) -> None:
+        self._host, self._mode = host, mode
+        self._draining = False
+
+    def renew(self) -> None:
+        """Renews the host's row and, in one statement, the leases of all its stages."""
+        WorkerHost.objects.update_or_create(
+            name=self._host,
+            defaults={"mode": self._mode, "last_seen": Now(), "draining": self._draining},
+        )
+        running_stages.renew_all()
+
+    def drain(self) -> None:
+        """Says that this host takes no new work, so that nothing is sent to its own queue."""
+        self._draining = True
+        try:
+            self.renew()
+        except DatabaseError:
+            # The next renewal says it; until then a hint that goes astray is sent again.
+            return
+
+
+_presences: list[Presence] = []
+_threads: list[Periodic] = []
 
 
 def consumed_mode(queues: Any) -> str | None:
@@ -19,28 +52,28 @@ def consumed_mode(queues: Any) -> str | None:
 
 
 @worker_ready.connect
-def start_heartbeat(sender: Any, **_: Any) -> None:
-    """A worker of a stage queue keeps its claims alive and says that its host is there."""
+def start_threads(sender: Any, **_: Any) -> None:
+    """A worker of a stage queue keeps its claims alive and its disk clean."""
     mode = consumed_mode(sender.app.amqp.queues.consume_from)
-    if mode is not None:
-        heartbeat = Heartbeat(settings.WORKER_HOST, mode)
-        heartbeat.start()
-        _heartbeats.append(heartbeat)
+    if mode is None:
+        return
+    presence = Presence(settings.WORKER_HOST, mode)
+    _presences.append(presence)
+    _threads.append(Periodic("heartbeat", presence.renew, settings.RENEW_SECONDS))
+    _threads.append(Periodic("leftovers", remove_leftovers, LEFTOVERS_SECONDS))
+    for thread in _threads:
+        thread.start()
 
 
 @worker_shutting_down.connect
 def drain(**_: Any) -> None:
-    """A worker that was told to stop gets no new stages."""
-    for heartbeat in _heartbeats:
-        try:
-            heartbeat.drain()
-        except DatabaseError:
-            # Nobody can be told now; a host that stops beating is passed over all the same.
-            continue
+    """A worker that was told to stop gets no new stages; its running ones keep their claims."""
+    for presence in _presences:
+        presence.drain()
 
 
 @worker_shutdown.connect
-def stop_heartbeat(**_: Any) -> None:
+def stop_threads(**_: Any) -> None:
     """Running stages have ended: nothing is left to renew."""
-    for heartbeat in _heartbeats:
-        heartbeat.stop()
+    for thread in _threads:
+        thread.stop()

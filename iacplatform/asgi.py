@@ -20,7 +20,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "iacplatform.settings")
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "iacplatform.settings.base")
 django_application = get_asgi_application()
 
 

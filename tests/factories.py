@@ -1,5 +1,8 @@
 """Rows that tests start from, each as plain as its constraints allow; traits name the rest."""
 
+# The library types its factories but not what they are declared with.
+# mypy: disable-error-code="attr-defined, no-untyped-call, untyped-decorator"
+
 import hashlib
 import json
 from typing import Any
@@ -59,7 +62,7 @@ class UserFactory(factory.django.DjangoModelFactory[User]):
     @factory.post_generation
     def organizations(self: Any, create: bool, given: Any, **_: Any) -> None:
         """Makes the user a member."""
-        for organization in [OrganizationFactory()] if given is None else given:
+        for organization in [OrganizationFactory.create()] if given is None else given:
             Membership.objects.create(user=self, organization=organization)
 
 
@@ -249,8 +252,8 @@ class StateVersionFactory(factory.django.DjangoModelFactory[StateVersion]):
 
 def approvable_task(workspace: Workspace, **snapshot: Any) -> WorkspaceTask:
     """A task that waits for approval, with its snapshot and the workspace's lock."""
-    task = TaskFactory(workspace=workspace, waiting_for_approval=True)
-    engine = workspace.engine_version or EngineVersionFactory(version="1.9.5")
+    task = TaskFactory.create(workspace=workspace, waiting_for_approval=True)
+    engine = workspace.engine_version or EngineVersionFactory.create(version="1.9.5")
     parts: dict[str, Any] = {
         "resource_versions": {},
         "variables": [],

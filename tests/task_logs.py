@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from django.db import connection
+
 from iacplatform.common.redis_client import redis_client
 from tests.domain import a_task, a_user, a_workspace
 from workspaces import log_stream
@@ -14,6 +16,10 @@ from workspaces.task_status import Phase, Stage, TaskStatus, TaskType
 from workspaces.transitions import transition
 
 AT = datetime(2025, 1, 1, 10, tzinfo=UTC)
+OTHER_CONNECTIONS = """
+SELECT count(*) FROM pg_stat_activity
+ WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+"""
 
 
 def a_running_task() -> WorkspaceTask:
@@ -65,3 +71,11 @@ def messages(first: int, texts: Sequence[str]) -> list[dict[str, Any]]:
         for number, text in enumerate(texts, first)
     )
     return [line_message(line) for line in lines]
+
+
+def other_connections() -> int:
+    """How many connections to the test database there are besides the test's own."""
+    with connection.cursor() as cursor:
+        cursor.execute(OTHER_CONNECTIONS)
+        (count,) = cursor.fetchone()
+    return int(count)

@@ -88,15 +88,16 @@ def place(entry_id: bytes) -> tuple[int, int]:
 
 async def newest_entry(client: redis.asyncio.Redis, task_id: int) -> bytes:
     """The id of the newest entry, :data:`BEGINNING` where there is none."""
-    newest = await client.xrevrange(stream_key(task_id), count=1)
-    return newest[0][0] if newest else BEGINNING
+    newest: Any = await client.xrevrange(stream_key(task_id), count=1)
+    entry_id: bytes = newest[0][0] if newest else BEGINNING
+    return entry_id
 
 
 async def read_batches(
     client: redis.asyncio.Redis, task_id: int, *, after: bytes, wait_seconds: float
 ) -> list[Batch]:
     """The next entries behind the id ``after``, empty if none came within ``wait_seconds``."""
-    found = await client.xread(
+    found: Any = await client.xread(
         {stream_key(task_id): after}, count=BATCHES_PER_READ, block=round(wait_seconds * 1000)
     )
     return [_batch(entry_id, fields) for _, entries in found for entry_id, fields in entries]

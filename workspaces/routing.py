@@ -3,7 +3,7 @@
 from channels.security.websocket import WebsocketDenier
 from django.urls import path, re_path
 
-from iacplatform.common import converters  # noqa: F401
+from iacplatform.common import converters  # noqa: F401  # registers `pk`
 from workspaces.consumers import TaskOutputConsumer
 
 websocket_urlpatterns = [

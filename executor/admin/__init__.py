@@ -8,7 +8,6 @@ __all__ = ["WorkerHostAdmin"]
 
 admin.site.site_header = "iacplatform"
 admin.site.site_title = "iacplatform"
-admin.site.site_url = None
 # The lists are wide; every other page is one click away, on the start page.
 admin.site.enable_nav_sidebar = False
 admin.site.index_title = "Overview"

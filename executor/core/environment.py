@@ -14,6 +14,7 @@ from executor.core.settings import ExecutorSettings
 from executor.core.workdir import WorkDirectory
 from iacplatform.terraform.addresses import split_cli_args, split_targets
 from iacplatform.terraform.exceptions import ConfigurationError
+from iacplatform.terraform.names import is_environment_name
 
 # What a program needs to run at all, to speak to the network and to write in the right language.
 # A worker's secrets are under other names, and its home folder is that of a service account.
@@ -22,14 +23,6 @@ _INHERITED = frozenset(
     | {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"}
     | {"http_proxy", "https_proxy", "no_proxy", "all_proxy"}
     | {"SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO", "CURL_CA_BUNDLE"}
-)
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-# With these a workspace could move the files the platform relies on, or change what it starts.
-_REFUSED = re.compile(
-    r"LD_.*|DYLD_.*"
-    r"|TF_DATA_DIR|TF_WORKSPACE|TF_INPUT|TF_IN_AUTOMATION|TF_CLI_CONFIG_FILE|TERRAFORM_CONFIG"
-    r"|TF_PLUGIN_CACHE_.*|TF_CLI_ARGS_.*|TF_LOG_PATH|TF_REATTACH_PROVIDERS|TF_ENCRYPTION"
-    r"|TF_STATE_PERSIST_INTERVAL"
 )
 _LOG_LEVELS: dict[str, Level] = {
     "TRACE": "DEBUG",
@@ -47,16 +40,11 @@ _NOT_FOR_DRIFT = re.compile(r"--?(?:destroy|replace|refresh|refresh-only)(?:=.*)
 
 
 def refused_names(environment: Mapping[str, str]) -> list[str]:
-    """Returns the environment variables that a workspace may not set, or that are none.
-
-    Refused are the loader's (``LD_*``), those that move Terraform's files (``TF_DATA_DIR``,
-    ``TF_PLUGIN_CACHE_DIR``, ``TF_CLI_CONFIG_FILE``, ``TF_WORKSPACE``, ``TF_LOG_PATH`` …) and
-    ``TF_CLI_ARGS_*``, which would reach commands other than ``plan``.
-    """
+    """Returns the environment variables that a workspace may not set, or that are none."""
     return sorted(
         name
         for name, value in environment.items()
-        if not _NAME.fullmatch(name) or _REFUSED.fullmatch(name) or "\0" in value
+        if not is_environment_name(name) or "\0" in value
     )
 
 

@@ -6,11 +6,11 @@ import json
 import re
 
 from executor.core import engine_command, plugin_cache
-from executor.core.archive import ArchiveLimits, extract_archive
 from executor.core.context import StageContext
 from executor.core.exceptions import EngineFailed, StageError, TaskCancelled
 from executor.core.outcome import InitOutput
 from executor.core.workdir import LOCK_FILE, PLAN_FILE, STATE_FILE
+from iacplatform.terraform.archive import ArchiveLimits, extract_archive
 from iacplatform.terraform.configuration import provider_config_hash, render
 
 OVERRIDE_FILE = "iacplatform_override.tf.json"
@@ -22,7 +22,7 @@ _NETWORK_ERROR = re.compile(
     r"time(?:d )?out|deadline exceeded|connection (?:reset|refused)|TLS handshake|unexpected EOF"
     r"|no such host|temporary failure in name resolution|network is unreachable"
     r"|could not connect to|failed to (?:download|retrieve|request)|too many requests"
-    r"|\b(?:429|500|502|503|504)\b|internal server error|bad gateway|service unavailable",
+    r"|status(?: code)?:? (?:429|5\d\d)|internal server error|bad gateway|service unavailable",
     re.IGNORECASE,
 )
 
@@ -46,11 +46,16 @@ def write_files(stage: StageContext) -> None:
     )
     if state := stage.accessor.current_state():
         files[STATE_FILE] = state
-    if spec.lock_file:
+    if spec.lock_file and not _brings_own_lock_file(stage):
         files[LOCK_FILE] = spec.lock_file
     for name, content in files.items():
         stage.workdir.write(name, content)
     stage.complete("files")
+
+
+def _brings_own_lock_file(stage: StageContext) -> bool:
+    """A plan takes the lock file of its archive; its apply takes what the plan's init made of it."""
+    return stage.phase == "plan" and stage.workdir.read(LOCK_FILE) is not None
 
 
 def ensure_files(stage: StageContext) -> None:

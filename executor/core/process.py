@@ -92,6 +92,7 @@ def supervise(
         with _Supervision(process, cancel, grace, on_step) as supervision:
             supervision.run(list(zip(readers, sinks, strict=True)))
     finally:
+        _end_group(process)
         for reader in readers:
             os.close(reader)
     duration = round(time.monotonic() - started, 3)
@@ -183,10 +184,6 @@ class _Supervision:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # The engine is a zombie or alive until it is waited for: its group's id is still its own.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
         self._selector.close()
         os.close(self._pidfd)
 
@@ -240,6 +237,14 @@ class _Supervision:
                 os.killpg(self._process.pid, number)
             else:
                 signal.pidfd_send_signal(self._pidfd, number)
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """Kills what is left of the engine's process group and waits for the engine itself."""
+    # Until it is waited for the engine is at least a zombie: its group's id is still its own.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _drain(reader: int, sink: Sink) -> None:

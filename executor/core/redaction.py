@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 
 from iacplatform.terraform.hcl import quote
 from iacplatform.terraform.sensitivity import SENSITIVE
@@ -24,7 +25,28 @@ class Redactor:
     def __init__(self, values: Iterable[str]) -> None:
         spellings = {text for value in values for text in _spellings(value)}
         self.patterns = sorted(spellings, key=lambda text: (-len(text), text))
-        self._search = re.compile("|".join(map(re.escape, self.patterns)) or r"(?!)")
+
+    @cached_property
+    def _search(self) -> re.Pattern[str]:
+        """All patterns, the longest first; compiled only where a value really occurs."""
+        return re.compile("|".join(map(re.escape, self.patterns)) or r"(?!)")
+
+    @cached_property
+    def trigrams(self) -> frozenset[str]:
+        """Three characters from inside a value: what a chunk ends with that cuts one."""
+        return frozenset(
+            pattern[start : start + 3]
+            for pattern in self.patterns
+            for start in range(len(pattern) - 3)
+        )
+
+    @cached_property
+    def by_first_character(self) -> dict[str, list[str]]:
+        """The patterns that begin with each character."""
+        found: dict[str, list[str]] = {}
+        for pattern in self.patterns:
+            found.setdefault(pattern[0], []).append(pattern)
+        return found
 
     def redact(self, text: str) -> str:
         """Returns ``text`` with every sensitive value replaced by ``***SENSITIVE***``."""
@@ -48,16 +70,6 @@ class RedactedStream:
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
         self._held = ""
-        self._longest = max(map(len, redactor.patterns), default=0)
-        # A chunk that cuts a value after three characters or more ends with three from inside it.
-        self._inner = frozenset(
-            pattern[start : start + 3]
-            for pattern in redactor.patterns
-            for start in range(len(pattern) - 3)
-        )
-        self._starts: dict[str, list[str]] = {}
-        for pattern in redactor.patterns:
-            self._starts.setdefault(pattern[0], []).append(pattern)
 
     def feed(self, chunk: str) -> str:
         """Takes the next chunk and returns the masked text that is certain by now."""
@@ -77,11 +89,13 @@ class RedactedStream:
 
     def _border(self, text: str) -> int:
         """Returns where a value may begin that the end of ``text`` cuts off."""
-        longest = self._longest - 1 if text[-3:] in self._inner else 2
+        patterns = self._redactor.patterns
+        # A chunk that cuts a value after fewer than three characters is looked at without the set.
+        longest = len(patterns[0]) - 1 if text[-3:] in self._redactor.trigrams else 2
         for position in range(max(0, len(text) - longest), len(text)):
             if any(
                 len(pattern) > len(text) - position and pattern.startswith(text[position:])
-                for pattern in self._starts.get(text[position], ())
+                for pattern in self._redactor.by_first_character.get(text[position], ())
             ):
                 return position
         return len(text)

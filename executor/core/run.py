@@ -7,7 +7,6 @@ from contextlib import closing
 from dataclasses import replace
 
 from executor.core.accessor import AttemptLost, DataAccessor, Phase
-from executor.core.archive import ArchiveError
 from executor.core.cancellation import CancelToken
 from executor.core.context import StageContext
 from executor.core.environment import log_level
@@ -27,6 +26,7 @@ from executor.core.stages import (
     saving_state,
 )
 from executor.core.workdir import WorkDirectory
+from iacplatform.terraform.archive import ArchiveError
 from iacplatform.terraform.exceptions import TerraformFormatError
 
 STAGES: dict[str, Callable[[StageContext], StageOutcome]] = {

@@ -20,28 +20,33 @@ class EncryptedBinaryField(_BinaryField):
         self, value: Any, connection: BaseDatabaseWrapper, prepared: bool = False
     ) -> Any:
         if value is not None and not prepared:
-            value = seal(bytes(value))
+            value = seal(self.to_bytes(value))
         return super().get_db_prep_value(value, connection, prepared)
 
     def from_db_value(self, value: Any, *_: Any) -> Any:
         """Unseals what the column holds."""
-        return None if value is None else unseal(bytes(value))
+        return None if value is None else self.from_bytes(unseal(bytes(value)))
 
+    def to_bytes(self, value: Any) -> bytes:
+        """What is sealed."""
+        return bytes(value)
 
-class EncryptedTextField(_BinaryField):
-    """Text, sealed with AES-256-GCM in the column (as bytes); ``None`` stays NULL."""
-
-    def get_db_prep_value(
-        self, value: Any, connection: BaseDatabaseWrapper, prepared: bool = False
-    ) -> Any:
-        if value is not None and not prepared:
-            value = seal(str(value).encode())
-        return super().get_db_prep_value(value, connection, prepared)
-
-    def from_db_value(self, value: Any, *_: Any) -> Any:
-        """Unseals what the column holds."""
-        return None if value is None else unseal(bytes(value)).decode()
+    def from_bytes(self, content: bytes) -> Any:
+        """What was sealed."""
+        return content
 
     def value_to_string(self, obj: models.Model) -> str:
-        """Never serialises the clear text."""
+        """Never serialises the clear text (``dumpdata``)."""
         return ""
+
+
+class EncryptedTextField(EncryptedBinaryField):
+    """Text, sealed with AES-256-GCM in the column; ``None`` stays NULL."""
+
+    def to_bytes(self, value: Any) -> bytes:
+        """What is sealed."""
+        return str(value).encode()
+
+    def from_bytes(self, content: bytes) -> str:
+        """What was sealed."""
+        return content.decode()

@@ -19,7 +19,7 @@ def badge(text: str, tone: Tone) -> SafeString:
 
 def duration_text(duration: timedelta) -> str:
     """``0.4 s``, ``3 min 07 s``, ``2 h 05 min``, ``3 d 4 h``."""
-    seconds = duration.total_seconds()
+    seconds = round(duration.total_seconds(), 1)
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, seconds = divmod(round(seconds), 60)

@@ -15,7 +15,7 @@ from django.db import models
 from django.db.models import BinaryField, ExpressionWrapper, F, Func
 
 from iacplatform.common.encryption import FORMAT, DecryptionError, keyring
-from iacplatform.common.fields import EncryptedBinaryField, EncryptedTextField
+from iacplatform.common.fields import EncryptedBinaryField
 
 
 class Resealed(Enum):
@@ -76,5 +76,5 @@ def encrypted_columns() -> list[EncryptedColumn]:
         EncryptedColumn(model, field.name)
         for model in apps.get_models()
         for field in model._meta.local_concrete_fields
-        if isinstance(field, (EncryptedBinaryField, EncryptedTextField))
+        if isinstance(field, EncryptedBinaryField)
     ]

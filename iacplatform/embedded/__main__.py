@@ -13,6 +13,7 @@ from iacplatform.embedded.demo import demo, up
 from iacplatform.embedded.exceptions import EmbeddedError
 from iacplatform.embedded.stack import PROJECT
 
+WIDTH_OF_A_FILE = 100
 COMMANDS = {
     "demo": (demo, "plan, approve and apply a real change, then stop"),
     "bench": (bench, "measure the platform against the bare engine"),
@@ -45,7 +46,8 @@ def _stop(_: int, __: FrameType | None) -> None:
 def main() -> int:
     """Runs the command; 0 if it did what it says, 130 on Ctrl-C, 1 with the reason otherwise."""
     arguments = parse_arguments()
-    console = Console(highlight=False, soft_wrap=True)
+    width = None if sys.stdout.isatty() else WIDTH_OF_A_FILE
+    console = Console(highlight=False, soft_wrap=True, width=width)
     signal.signal(signal.SIGTERM, _stop)
     run, _ = COMMANDS[arguments.command]
     try:

@@ -59,7 +59,10 @@ def plan(console: Console, changes: dict[str, Any]) -> None:
 
 def resources(console: Console, changes: dict[str, Any]) -> None:
     """Prints the resources of an apply with their status, id and time."""
-    table = Table("Resource", "Status", "Id", "Seconds", title="Resources")
+    table = Table(title="Resources")
+    table.add_column("Resource", overflow="fold")
+    for heading in ("Status", "Id", "Seconds"):
+        table.add_column(heading, no_wrap=True)
     for row in changes["items"]:
         status = row["apply_status"]
         table.add_row(

@@ -209,6 +209,7 @@ ARCHIVE_MAX_FILES = env.int("ARCHIVE_MAX_FILES", 5000)
 # --- Language, time, log
 LANGUAGE_CODE = "en"
 USE_I18N = False
+FORMAT_MODULE_PATH = ["iacplatform.formats"]
 USE_TZ = True
 TIME_ZONE = "UTC"
 LOGGING_CONFIG = "logging.config.dictConfig"

@@ -92,7 +92,8 @@ def inspect_archive(fileobj: IO[bytes], limits: ArchiveLimits) -> ArchiveInfo:
     root = _find_root(contents)
     _check_reserved(contents, root)
     for path, target in contents.symlinks.items():
-        _check_symlink(contents, path, target, root)
+        if path.relative_to(root).parts[0] not in IGNORED_NAMES:
+            _check_symlink(contents, path, target, root)
     return ArchiveInfo(contents.count, contents.total_bytes, "/".join(root.parts))
 
 

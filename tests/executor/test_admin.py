@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from executor.admin.overview import MAX_ROWS, overview
 from executor.models import WorkerHost
-from iacplatform.accounts.models import User
+from tests import admin_pages
 from tests.domain import HOST, a_task, a_user, a_workspace, claimed, finish_plan
 from workspaces.models import WorkspaceTask
 from workspaces.services.locks import lock_workspace
@@ -24,9 +24,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def browser() -> Client:
-    client = Client()
-    client.force_login(User.objects.create_superuser("olivia", password="a long password"))
-    return client
+    return admin_pages.signed_in(admin_pages.operator())
 
 
 def start_page(browser: Client) -> str:
@@ -119,10 +117,8 @@ def test_the_start_page_needs_three_queries_of_its_own_however_much_there_is() -
 
 
 def test_who_may_not_see_tasks_sees_no_overview() -> None:
-    client = Client()
-    client.force_login(User.objects.create_user("victor", is_staff=True))
     lock_workspace(a_workspace("secret-project"), user=a_user(), reason="maintenance")
-    page = start_page(client)
+    page = start_page(admin_pages.signed_in(admin_pages.colleague()))
     assert "secret-project" not in page
     assert "waiting for approval" not in page
 
@@ -143,9 +139,4 @@ def test_the_page_of_a_host_lists_the_stages_it_runs(browser: Client) -> None:
 
 def test_a_host_cannot_be_added_changed_or_deleted(browser: Client) -> None:
     host = a_host(HOST)
-    answers = [
-        browser.post(reverse("admin:executor_workerhost_add")),
-        browser.post(reverse("admin:executor_workerhost_change", args=[host.pk])),
-        browser.post(reverse("admin:executor_workerhost_delete", args=[host.pk])),
-    ]
-    assert [answer.status_code for answer in answers] == [403, 403, 403]
+    assert admin_pages.refusals(browser, host) == [403, 403, 403]

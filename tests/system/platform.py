@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import redis
+from celery import Celery
 
+from iacplatform.common.redis_url import broker_url
 from iacplatform.embedded.client import JSON, PlatformClient
 from iacplatform.embedded.processes import Child, spawn, stop
 from iacplatform.embedded.stack import MANAGE, Stack, is_ready, running_stack
@@ -23,6 +26,7 @@ SETTINGS = {
     "STATE_SAVE_WAITS": "0.1,0.1,0.1,0.1",
     "INIT_RETRY_WAITS": "0.1,0.1",
     "WORKER_HOST": "host-a",
+    "ENGINE_URL_SCHEMES": "http,https,file",
     "LOGIN_RATE": "1000/min",
 }
 _numbers = itertools.count(1)
@@ -43,6 +47,19 @@ class Platform:
         """A fresh workspace with this configuration."""
         body = {"name": f"test-{next(_numbers)}-{time.time_ns()}", "tf_code": code} | fields
         return WorkspaceUnderTest(self, self.client.post("/workspaces", body)["workspace_id"])
+
+    def publish_open_stages(self, task_id: int, *, times: int) -> None:
+        """Sends the hint of every stage of a task again, as a broker may that delivers twice."""
+        stages = self.sql("SELECT id FROM workspaces_taskstage WHERE task_id = %s", task_id)
+        broker = broker_url(self.stack.environment["REDIS_URL"])
+        with Celery(broker=broker) as celery:
+            for (stage_id,) in stages * times:
+                celery.send_task("executor.tasks.run_stage", (stage_id,), queue="stages.local")
+
+    def lose_messages(self) -> None:
+        """Empties Redis, queues and all."""
+        with redis.Redis.from_url(self.stack.environment["REDIS_URL"]) as client:
+            client.flushall()
 
     def until(self, condition: Any, what: str) -> None:
         """Waits until ``condition()`` holds; fails the test otherwise."""

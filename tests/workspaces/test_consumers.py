@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.conf import LazySettings
@@ -19,9 +20,10 @@ from iacplatform.accounts.access_tokens import issue_access_token
 from iacplatform.accounts.models import Membership, User
 from iacplatform.accounts.services import create_api_token
 from iacplatform.common.redis_client import redis_client
+from iacplatform.embedded.processes import wait_until_ready
 from iacplatform.embedded.redis import redis as a_redis
 from tests.domain import a_user, finish_plan
-from tests.task_logs import a_running_task, end, messages, publish, store
+from tests.task_logs import a_running_task, end, messages, other_connections, publish, store
 from workspaces import log_stream
 from workspaces.log_messages import progress_messages
 from workspaces.models import ApplyStatus, ResourceChange, WorkspaceTask
@@ -48,6 +50,8 @@ def view(web_server: str) -> Iterator[Viewer]:
             return stack.enter_context(connect(url, **options))
 
         yield open_stream
+    while other_connections():  # emptying the tables and a last look of a viewer could deadlock
+        time.sleep(0.01)
 
 
 def receive(stream: ClientConnection, count: int, timeout: float = 10) -> list[dict[str, Any]]:
@@ -155,6 +159,7 @@ def test_lines_that_redis_lost_come_from_the_database(view: Viewer) -> None:
 
     publish(task, 2, ["two"])
     redis_client().delete(log_stream.stream_key(task.pk))
+    time.sleep(0.01)  # an entry's id is its millisecond
     publish(task, 4, ["four"])
     store(task, 1, ["one", "two", "three"])
 
@@ -236,9 +241,7 @@ def test_a_session_of_the_same_origin_opens_the_stream(view: Viewer, web_server:
     browser.force_login(User.objects.get(username="ada"))
     cookie = {"Cookie": f"sessionid={browser.cookies['sessionid'].value}"}
 
-    stream = view(
-        task, token=None, origin=f"http://{web_server}", additional_headers=cookie
-    )
+    stream = view(task, token=None, origin=f"http://{web_server}", additional_headers=cookie)
 
     assert receive(stream, 1)[0]["type"] == "connected"
     assert stream.subprotocol is None
@@ -334,28 +337,35 @@ def test_a_slow_viewer_misses_nothing_although_the_stream_is_trimmed(view: Viewe
     assert numbers(rest(stream)) == list(range(1, 12_001))
 
 
-def test_without_redis_the_database_is_polled_and_redis_is_used_again_when_it_is_back(
-    view: Viewer, settings: LazySettings, tmp_path: Path
-) -> None:
-    task = a_running_task()
-    sockets = itertools.count()
+@pytest.fixture
+def own_redis(settings: LazySettings, tmp_path: Path) -> Iterator[Callable[[], ExitStack]]:
+    """Starts a Redis of this test's own, always at the same address; closing the stack stops it."""
+    link = tmp_path / "redis.sock"
+    run_dirs = (tmp_path / str(number) for number in itertools.count())
 
-    def start(stack: ExitStack) -> None:
-        """A Redis of this test's own, always at the same address."""
-        run_dir = tmp_path / str(next(sockets))
+    def start() -> ExitStack:
+        run_dir = next(run_dirs)
         run_dir.mkdir()
+        stack = ExitStack()
         lock = stack.enter_context((run_dir / "lock").open("w"))
         service = stack.enter_context(a_redis(run_dir, lock=lock.fileno()))
-        while not service.ready():
-            time.sleep(0.02)
-        link = tmp_path / "redis.sock"
+        wait_until_ready(service.child, service.ready)
         link.unlink(missing_ok=True)
-        link.symlink_to(service.url.removeprefix("unix://").removesuffix("?db=0"))
+        link.symlink_to(urlsplit(service.url).path)
+        return stack
 
-    settings.REDIS_URL = f"unix://{tmp_path}/redis.sock?db=0"
+    settings.REDIS_URL = f"unix://{link}?db=0"
     redis_client.cache_clear()
-    with ExitStack() as first:
-        start(first)
+    yield start
+    redis_client().close()
+    redis_client.cache_clear()
+
+
+def test_without_redis_the_database_is_polled_and_redis_is_used_again_when_it_is_back(
+    view: Viewer, own_redis: Callable[[], ExitStack]
+) -> None:
+    with own_redis():
+        task = a_running_task()
         publish(task, 1, ["one"])
         stream = view(task)
         assert numbers(receive(stream, 2)) == [1]
@@ -363,10 +373,7 @@ def test_without_redis_the_database_is_polled_and_redis_is_used_again_when_it_is
     store(task, 1, ["one", "two"])
     assert numbers(receive(stream, 1, timeout=5)) == [2]
 
-    with ExitStack() as second:
-        start(second)
+    with own_redis():
         time.sleep(2)
         publish(task, 3, ["three"])
         assert numbers(receive(stream, 1, timeout=3)) == [3]
-        redis_client().close()
-    redis_client.cache_clear()

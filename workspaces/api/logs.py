@@ -1,12 +1,13 @@
 """A task's log over HTTP, streamed: an answer of any length takes the memory of one page."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
 from django.db import close_old_connections
 from django.http import StreamingHttpResponse
+from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema, inline_serializer
 from rest_framework import serializers
@@ -16,7 +17,8 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from iacplatform.common.errors import NotFound
+from iacplatform.accounts.api import signed_in_user
+from workspaces.api.access import find_workspace
 from workspaces.log_messages import line_message
 from workspaces.models import WorkspaceTask
 from workspaces.services.logs import StoredLine, rendered_log
@@ -56,20 +58,21 @@ LogEntries = inline_serializer(
 
 
 class FirstRenderer(BaseContentNegotiation):
-    """Leaves the query parameter ``format`` to the view; errors are JSON whatever was asked for."""
+    """Leaves the form to the view: whatever ``Accept`` says, errors are JSON."""
 
-    def select_parser(self, request: Request, parsers: list[BaseParser]) -> BaseParser:
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser:
         """The only parser."""
-        return parsers[0]
+        return next(iter(parsers))
 
     def select_renderer(
         self,
         request: Request,
-        renderers: list[BaseRenderer],
+        renderers: Iterable[BaseRenderer],
         format_suffix: str | None = None,
     ) -> tuple[BaseRenderer, str]:
         """The only renderer."""
-        return renderers[0], renderers[0].media_type
+        renderer = next(iter(renderers))
+        return renderer, renderer.media_type
 
 
 class TaskLogView(APIView):
@@ -83,7 +86,7 @@ class TaskLogView(APIView):
     )
     def get(self, request: Request, task_id: int) -> StreamingHttpResponse:
         """The stored lines of the task's log."""
-        _visible_task(request, pk=task_id)
+        _check_visible(request, task_id)
         query = _validated(LogFormatQuery, request)
         if query["format"] == "text":
             return _stream(_text(task_id, **_part(query)), TEXT)
@@ -99,7 +102,7 @@ class TaskLogDownloadView(APIView):
     )
     def get(self, request: Request, task_id: int) -> StreamingHttpResponse:
         """The stored lines of the task's log as a file."""
-        _visible_task(request, pk=task_id)
+        _check_visible(request, task_id)
         query = _validated(LogQuery, request)
         response = _stream(_text(task_id, **_part(query)), TEXT)
         response["Content-Disposition"] = f'attachment; filename="task-{task_id}.log"'
@@ -112,14 +115,14 @@ class WorkspaceTaskLogView(APIView):
     @extend_schema(responses=LogEntries)
     def get(self, request: Request, workspace_id: str, task_id: int) -> StreamingHttpResponse:
         """The log as ``{logs: [{phase, level, content, created_at}], total}``."""
-        _visible_task(request, pk=task_id, workspace__workspace_id=workspace_id)
+        workspace = find_workspace(signed_in_user(request), workspace_id)
+        get_object_or_404(workspace.tasks, pk=task_id)
         return _stream(_json_list("logs", task_id, _entries), JSON)
 
 
-def _visible_task(request: Request, **which: Any) -> None:
-    """Raises :class:`NotFound` unless the caller may see the task (F3)."""
-    if not WorkspaceTask.objects.visible_to(request.user).filter(**which).exists():
-        raise NotFound(f"There is no task #{which['pk']}")
+def _check_visible(request: Request, task_id: int) -> None:
+    """Raises ``Http404`` unless the caller may see the task (F3)."""
+    get_object_or_404(WorkspaceTask.objects.visible_to(signed_in_user(request)), pk=task_id)
 
 
 def _validated(kind: type[LogQuery], request: Request) -> dict[str, Any]:
@@ -136,7 +139,8 @@ def _part(query: dict[str, Any]) -> dict[str, Any]:
 def _stream(content: AsyncIterator[str], content_type: str) -> StreamingHttpResponse:
     # The request ends with its last byte: without this, a slow client would hold a connection.
     close_old_connections()
-    return StreamingHttpResponse(content, content_type=content_type)
+    headers = {"Cache-Control": "no-store"}
+    return StreamingHttpResponse(content, content_type=content_type, headers=headers)
 
 
 def _text(task_id: int, **part: Any) -> AsyncIterator[str]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins
 from rest_framework.request import Request
@@ -126,8 +127,13 @@ class ResourceVersionViewSet(
     filter_backends = []
     lookup_field = "version"
 
+    resource: WorkspaceResource
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Looks the resource up in its workspace."""
+        super().initial(request, *args, **kwargs)
+        self.resource = get_object_or_404(self.workspace.resources, pk=kwargs["resource_id"])
+
     def rows(self) -> QuerySet[ResourceCodeVersion]:
-        """Those of a resource of this workspace."""
-        return ResourceCodeVersion.objects.filter(
-            resource_id=self.kwargs["resource_id"], resource__workspace=self.workspace
-        ).select_related("created_by")
+        """Those of the resource."""
+        return self.resource.versions.select_related("created_by")

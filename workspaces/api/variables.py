@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins
 from rest_framework.request import Request
@@ -64,11 +65,17 @@ class VariableVersionViewSet(
     filter_backends = []
     lookup_field = "version"
 
+    variable: WorkspaceVariable
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Looks the variable up in its workspace."""
+        super().initial(request, *args, **kwargs)
+        current = self.workspace.variables.current()
+        self.variable = get_object_or_404(current, variable_id=kwargs["variable_id"])
+
     def rows(self) -> QuerySet[WorkspaceVariable]:
-        """Those of a variable that was not deleted."""
-        versions = self.workspace.variables.filter(
-            variable_id=self.kwargs["variable_id"], is_deleted=False
-        )
+        """Those of the variable."""
+        versions = self.workspace.variables.filter(variable_id=self.variable.variable_id)
         return versions.select_related("created_by").order_by("-version")
 
     def get_serializer_context(self) -> dict[str, Any]:
@@ -76,4 +83,4 @@ class VariableVersionViewSet(
         context = dict(super().get_serializer_context())
         if getattr(self, "swagger_fake_view", False):
             return context
-        return {**context, "hide_values": self.rows().filter(sensitive=True).exists()}
+        return {**context, "hide_values": self.variable.sensitive}

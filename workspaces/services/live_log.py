@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 
 import redis.asyncio
-from django.db.models import F, OuterRef
+from django.db.models import F, OuterRef, Subquery
 from redis import RedisError
 
 from iacplatform.accounts.models import User
@@ -24,7 +24,8 @@ from workspaces.models import ApplyStatus, ResourceChange, TaskLog, WorkspaceTas
 from workspaces.services.logs import in_thread, read_lines
 from workspaces.task_status import FINAL
 
-IDLE_SECONDS = 1.0
+IDLE_SECONDS = 2.0
+POLL_SECONDS = 1.0
 GAP_POLL_SECONDS = 0.1
 
 
@@ -92,7 +93,7 @@ class _Viewer:
                         return
         except RedisError:
             self._updates_missed = True
-            await asyncio.sleep(IDLE_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
 
     async def _read(self) -> list[log_stream.Batch]:
         return await log_stream.read_batches(
@@ -121,7 +122,7 @@ def _look(task_id: int, user: User) -> tuple[str, int]:
     newest = TaskLog.objects.filter(task=OuterRef("pk")).order_by("-first_line")
     end = newest.values(end=F("first_line") + F("line_count") - 1)[:1]
     tasks = WorkspaceTask.objects.visible_to(user).filter(pk=task_id)
-    found = tasks.values_list("status", end).first()
+    found = tasks.values_list("status", Subquery(end)).first()
     if found is None:
         raise NotFound(f"There is no task #{task_id}")
     status, last = found

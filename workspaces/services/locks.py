@@ -1,11 +1,14 @@
 """Locking a workspace: one conditional UPDATE, always with an owner and a reason."""
 
+from functools import partial
+
 from django.db import transaction
 from django.db.models.functions import Now
 
 from iacplatform.accounts.models import User
 from workspaces.exceptions import NotLockOwner, WorkspaceLocked
 from workspaces.models import Workspace, WorkspaceTask
+from workspaces.services.queue import start_next
 from workspaces.transitions import SYSTEM
 
 UNLOCKED = {
@@ -39,7 +42,7 @@ def lock_workspace(workspace: Workspace, *, user: User, reason: str) -> None:
 
 
 def unlock_workspace(workspace: Workspace, *, user: User, force: bool = False) -> None:
-    """Removes a lock; another's lock, or a live task's, only with ``force`` (F10).
+    """Removes a lock and asks the queue; another's lock, or a live task's, only with ``force`` (F10).
 
     A lock that a task holds while it waits for approval or applies is what keeps two changes apart, so
     even ``force`` leaves it: cancel the task instead.
@@ -48,6 +51,7 @@ def unlock_workspace(workspace: Workspace, *, user: User, force: bool = False) -
         current = Workspace.objects.select_for_update(of=("self",)).get(pk=workspace.pk)
         _check_unlock(current, user, force)
         Workspace.objects.filter(pk=workspace.pk).update(**UNLOCKED)
+        transaction.on_commit(partial(start_next, workspace.pk))
     workspace.refresh_from_db()
 
 

@@ -3,7 +3,7 @@
 No cursor and no connection is held between two pages: a client may take as long as it likes.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ParamSpec, TypeVar
@@ -102,4 +102,7 @@ async def in_thread(
 
     Not in the one thread that ``database_sync_to_async`` would share among all WebSockets.
     """
-    return await database_sync_to_async(function, thread_sensitive=False)(*args, **kwargs)
+    call: Callable[Args, Awaitable[Returned]] = database_sync_to_async(
+        function, thread_sensitive=False
+    )
+    return await call(*args, **kwargs)

@@ -42,6 +42,7 @@ def issue_token(source: Workspace, task: WorkspaceTask) -> str:
     """A fresh token for the files of one phase; raises :class:`AccessDenied` if nothing is shared."""
     if not may_read_outputs(source, task.workspace):
         raise AccessDenied(f"Workspace {source.name} does not share its outputs with this one")
+    RemoteDataToken.objects.filter(task=task, expires_at__lt=Now()).delete()
     token = secrets.token_hex(32)
     RemoteDataToken.objects.create(
         digest=token_digest(token),

@@ -37,7 +37,8 @@ def run(stage: StageContext) -> StageOutcome:
             stage.log.message("WARN", f"The state could not be saved: {error}")
         else:
             stage.log.message("INFO", f"State version {version} is saved.")
-            return StageOutcome("done", output=SavedStateOutput(version, backup))
+            _remove(backup)
+            return StageOutcome("done", output=SavedStateOutput(version))
         if wait is not None:
             stage.log.message("INFO", f"Trying again in {wait:g} s.")
             time.sleep(wait)
@@ -61,6 +62,12 @@ def _same(content: bytes, current: bytes | None) -> bool:
         return bool(json.loads(content) == json.loads(current))
     except ValueError:
         return False
+
+
+def _remove(backup: str) -> None:
+    """A state holds secrets: once it is stored encrypted, no copy stays in clear text."""
+    if backup:
+        Path(backup).unlink(missing_ok=True)
 
 
 def _back_up(stage: StageContext, content: bytes) -> str:

@@ -96,7 +96,9 @@ def settings(tmp_path: Path, downloads: Downloads) -> ExecutorSettings:
 
 
 def left_behind(settings: ExecutorSettings) -> list[Path]:
-    return [path for path in settings.engines_dir.rglob("*") if path.is_file() and path.stat().st_size]
+    return [
+        path for path in settings.engines_dir.rglob("*") if path.is_file() and path.stat().st_size
+    ]
 
 
 def run_install(release: EngineRelease, settings: ExecutorSettings) -> Path:
@@ -149,7 +151,7 @@ def test_a_download_that_fails_leaves_nothing(
     downloads: Downloads, settings: ExecutorSettings, query: str, kind: str
 ) -> None:
     release = replace(downloads.release(), download_url=downloads.release().download_url + query)
-    with pytest.raises(EngineError, match="engine.zip") as raised:
+    with pytest.raises(EngineError, match=r"engine\.zip") as raised:
         run_install(release, settings)
     assert raised.value.kind == kind
     assert left_behind(settings) == []

@@ -55,7 +55,8 @@ def test_a_line_without_an_end_does_not_take_all_memory(monkeypatch: pytest.Monk
 
 def test_a_consumer_that_raises_stops_neither_the_others_nor_the_reading() -> None:
     """H4: an exception on a weird line; the line is logged all the same, the error noted once."""
-    log, notes = Recorder(), []
+    log = Recorder()
+    notes: list[str] = []
 
     def parser(line: str, _: Stream) -> None:
         raise KeyError(line)

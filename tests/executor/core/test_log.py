@@ -163,7 +163,7 @@ def test_publishing_that_fails_does_no_harm(platform: InMemoryPlatform) -> None:
 def test_progress_is_reported_within_200_ms_in_order(platform: InMemoryPlatform) -> None:
     log = open_log(platform)
     for status in ("applying", "completed"):
-        log.progress(ResourceProgress("a.b", status, datetime.now(UTC)))  # type: ignore[arg-type]
+        log.progress(ResourceProgress("a.b", status, datetime.now(UTC)))
     assert wait_until(lambda: platform.reported) < 0.5
     log.close()
     assert [each.status for each in platform.reported] == ["applying", "completed"]

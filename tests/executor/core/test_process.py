@@ -93,7 +93,9 @@ def test_both_outputs_and_the_exit_code_are_read(run: Run) -> None:
 
 
 def test_the_process_has_its_own_session_no_input_and_only_its_environment(run: Run) -> None:
-    script = "import os, sys; print(os.getsid(0) == os.getpid(), repr(sys.stdin.read()), *os.environ)"
+    script = (
+        "import os, sys; print(os.getsid(0) == os.getpid(), repr(sys.stdin.read()), *os.environ)"
+    )
     run(*PYTHON, script)
     flag, stdin, *names = run.lines[0][0].split()
     assert (flag, stdin) == ("True", "''")
@@ -307,7 +309,9 @@ def test_an_engine_stops_gracefully_when_its_worker_is_killed(
         """
     )
     environment = {**os.environ, "TF_CLI_CONFIG_FILE": os.devnull, "CHECKPOINT_DISABLE": "1"}
-    subprocess.run([engine, "init"], cwd=directory, env=environment, check=True, capture_output=True)
+    subprocess.run(
+        [engine, "init"], cwd=directory, env=environment, check=True, capture_output=True
+    )
     apply = [engine, "apply", "-no-color", "-auto-approve"]
     with supervisor(apply, directory, shim=shim) as worker:
         assert worker.stdout

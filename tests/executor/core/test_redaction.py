@@ -97,7 +97,9 @@ def test_fifty_values_do_not_slow_the_log_down() -> None:
     rng = random.Random(7)
     values = ["".join(rng.choices("abcdefghij0123456789", k=20)) for _ in range(49)]
     stream = Redactor([*values, KEY]).stream()
-    lines = [f"module.x.aws_instance.web[{n}]: Creating... and so on for a bit\n" for n in range(9500)]
+    lines = [
+        f"module.x.aws_instance.web[{n}]: Creating... and so on for a bit\n" for n in range(9500)
+    ]
     started = time.perf_counter()
     for line in lines:
         stream.feed(line)

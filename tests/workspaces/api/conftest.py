@@ -13,13 +13,13 @@ from workspaces.models import EngineVersion, Workspace
 @pytest.fixture
 def engine(db: None) -> EngineVersion:
     """The platform's default engine."""
-    return EngineVersionFactory(version="1.9.5", default=True)
+    return EngineVersionFactory.create(version="1.9.5", default=True)
 
 
 @pytest.fixture
 def member(db: None) -> User:
     """Somebody who sees the workspace."""
-    return UserFactory(username="ada")
+    return UserFactory.create(username="ada")
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def api(client_of: Callable[[User], APIClient], member: User) -> APIClient:
 @pytest.fixture
 def workspace(engine: EngineVersion) -> Workspace:
     """A workspace that the member sees."""
-    return WorkspaceFactory(name="shop")
+    return WorkspaceFactory.create(name="shop")
 
 
 @pytest.fixture

@@ -6,21 +6,16 @@ from typing import Any
 
 import pytest
 import requests
-from django.db import connection
 
 from iacplatform.accounts.access_tokens import issue_access_token
 from iacplatform.accounts.models import Membership, User
 from tests.domain import a_user, a_workspace
-from tests.task_logs import a_running_task, messages, store
+from tests.task_logs import a_running_task, messages, other_connections, store
 from workspaces.models import WorkspaceTask
 from workspaces.task_status import Phase
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Get = Callable[..., requests.Response]
-OTHERS = """
-SELECT count(*) FROM pg_stat_activity
- WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
-"""
 
 
 @pytest.fixture
@@ -114,9 +109,7 @@ def test_a_slow_download_holds_no_connection_of_the_database(get: Get) -> None:
     with get(f"tasks/{task.pk}/logs/download", stream=True) as answer:
         chunks = answer.iter_content(1000)
         next(chunks)
-        with connection.cursor() as cursor:
-            cursor.execute(OTHERS)
-            assert cursor.fetchone() == (0,)
+        assert other_connections() == 0
         assert sum(map(len, chunks)) == 40 * 1_000_001 - 1000
 
 

@@ -78,7 +78,7 @@ def test_an_unknown_engine_version_answers_400_naming_the_field(
 def test_a_version_that_both_engines_have_must_name_its_engine(
     api: APIClient, engine: EngineVersion
 ) -> None:
-    EngineVersionFactory(version="1.9.5", opentofu=True)
+    EngineVersionFactory.create(version="1.9.5", opentofu=True)
     assert api.post(ALL, {"name": "a", "engine_version": "1.9.5"}).status_code == 400
     assert api.post(ALL, {"name": "a", "engine_version": "opentofu 1.9.5"}).status_code == 201
 
@@ -94,8 +94,8 @@ def test_configuration_must_be_an_object(api: APIClient, field: str, value: Any)
 def test_who_has_two_organizations_says_which(
     api: APIClient, member: User, client_of: Callable[[User], APIClient]
 ) -> None:
-    other = OrganizationFactory(name="other")
-    both = client_of(UserFactory(organizations=[OrganizationFactory(), other]))
+    other = OrganizationFactory.create(name="other")
+    both = client_of(UserFactory.create(organizations=[OrganizationFactory.create(), other]))
     refused = both.post(ALL, {"name": "shop"})
     assert refused.status_code == 400
     assert list(refused.json()["fields"]) == ["organization"]
@@ -114,7 +114,7 @@ def test_the_numeric_id_is_as_good_as_the_semantic_one(
 
 def test_a_list_has_pages_and_filters(api: APIClient, workspace: Workspace) -> None:
     WorkspaceFactory.create_batch(3, tags=["prod", "eu"], execution_mode="agent")
-    WorkspaceFactory(name="held", locked=True)
+    WorkspaceFactory.create(name="held", locked=True)
     page = api.get(ALL, {"page_size": 2}).json()
     assert (page["total"], page["pages"], len(page["items"])) == (5, 3, 2)
     assert "tf_code" not in page["items"][0]
@@ -163,9 +163,7 @@ def test_a_part_of_a_workspace_is_changed(
     assert api.put(base, {"name": "store"}).json()["name"] == "store"
 
 
-def test_what_is_read_only_stays_as_it_is(
-    api: APIClient, base: str, workspace: Workspace
-) -> None:
+def test_what_is_read_only_stays_as_it_is(api: APIClient, base: str, workspace: Workspace) -> None:
     answer = api.patch(base, {"is_locked": True, "workspace_id": "ws-mine", "created_by": 1})
     assert answer.status_code == 200
     assert answer.json()["is_locked"] is False
@@ -199,7 +197,7 @@ def test_a_lock_says_who_and_why_and_only_its_owner_removes_it(
     again = api.post(f"{base}/lock", {"reason": "Me too"})
     assert again.status_code == 423
     assert again.json()["lock_reason"] == "Moving house"
-    other = client_of(UserFactory())
+    other = client_of(UserFactory.create())
     refused = other.post(f"{base}/unlock")
     assert refused.status_code == 409
     assert refused.json()["code"] == "not_lock_owner"
@@ -220,7 +218,7 @@ def test_not_even_force_removes_the_lock_of_a_live_task(
 def test_a_workspace_with_live_tasks_is_not_deleted(
     api: APIClient, base: str, workspace: Workspace
 ) -> None:
-    TaskFactory(workspace=workspace, running=True)
+    TaskFactory.create(workspace=workspace, running=True)
     assert api.delete(base).status_code == 409
     assert api.get(base).status_code == 200
 
@@ -234,7 +232,7 @@ def test_a_planned_and_finished_task_does_not_keep_a_workspace(
     api: APIClient, base: str, workspace: Workspace
 ) -> None:
     """F2: planned_and_finished is an end."""
-    TaskFactory(workspace=workspace, status=TaskStatus.PLANNED_AND_FINISHED)
+    TaskFactory.create(workspace=workspace, status=TaskStatus.PLANNED_AND_FINISHED)
     assert api.delete(base).status_code == 204
 
 
@@ -251,9 +249,9 @@ def test_a_workspace_is_deleted_with_all_that_is_in_it(
     )
     task = approvable_task(workspace, configuration_version=archive)
     type(task).objects.filter(pk=task.pk).update(status=TaskStatus.APPLIED)
-    ResourceChangeFactory(task=task)
+    ResourceChangeFactory.create(task=task)
     for made in (ResourceFactory, VariableFactory, StateVersionFactory, OutputFactory):
-        made(workspace=workspace)
+        made.create(workspace=workspace)
     api.post(f"{base}/unlock")
     assert api.delete(base).status_code == 204
     assert not Workspace.objects.filter(pk=workspace.pk).exists()
@@ -262,7 +260,7 @@ def test_a_workspace_is_deleted_with_all_that_is_in_it(
 def test_a_workspace_whose_outputs_are_read_is_not_deleted(
     api: APIClient, base: str, workspace: Workspace
 ) -> None:
-    RemoteDataFactory(source_workspace=workspace)
+    RemoteDataFactory.create(source_workspace=workspace)
     answer = api.delete(base)
     assert answer.status_code == 409
     assert answer.json()["code"] == "in_use"
@@ -271,13 +269,13 @@ def test_a_workspace_whose_outputs_are_read_is_not_deleted(
 def test_the_overview_counts_and_shows_what_is_newest(
     api: APIClient, base: str, workspace: Workspace
 ) -> None:
-    ResourceFactory(workspace=workspace)
-    ResourceFactory(workspace=workspace, is_active=False)
-    VariableFactory(workspace=workspace)
-    TaskFactory(workspace=workspace, failed=True)
-    newest = TaskFactory(workspace=workspace, running=True)
-    TaskFactory(workspace=workspace, background=True)
-    StateVersionFactory(workspace=workspace)
+    ResourceFactory.create(workspace=workspace)
+    ResourceFactory.create(workspace=workspace, is_active=False)
+    VariableFactory.create(workspace=workspace)
+    TaskFactory.create(workspace=workspace, failed=True)
+    newest = TaskFactory.create(workspace=workspace, running=True)
+    TaskFactory.create(workspace=workspace, background=True)
+    StateVersionFactory.create(workspace=workspace)
     body = api.get(f"{base}/overview").json()
     assert (body["resource_count"], body["variable_count"]) == (1, 1)
     assert body["task_counts"] == {"failed": 1, "running": 1, "pending": 1}
@@ -294,7 +292,7 @@ def test_the_overview_of_an_empty_workspace_has_nothing_to_show(api: APIClient, 
 def test_outputs_are_shared_with_named_workspaces(
     api: APIClient, base: str, workspace: Workspace
 ) -> None:
-    other = WorkspaceFactory()
+    other = WorkspaceFactory.create()
     url = f"{base}/outputs-sharing"
     assert api.get(url).json() == {"sharing_mode": "none", "allowed_workspace_ids": []}
     shared = {"sharing_mode": "specific", "allowed_workspace_ids": [other.workspace_id]}
@@ -306,7 +304,7 @@ def test_outputs_are_shared_with_named_workspaces(
 def test_outputs_are_not_shared_with_what_the_caller_cannot_see(
     api: APIClient, base: str, workspace: Workspace
 ) -> None:
-    foreign = WorkspaceFactory(organization=OrganizationFactory(name="other"))
+    foreign = WorkspaceFactory.create(organization=OrganizationFactory.create(name="other"))
     for name in (foreign.workspace_id, workspace.workspace_id, "ws-nobody"):
         shared = {"sharing_mode": "specific", "allowed_workspace_ids": [name]}
         answer = api.put(f"{base}/outputs-sharing", shared)

@@ -1,6 +1,7 @@
 """Locking a workspace: always with an owner and a reason."""
 
 import pytest
+from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from iacplatform.accounts.models import User
 from tests.domain import a_task, a_user, a_workspace, finish_plan
@@ -105,6 +106,21 @@ def test_a_task_releases_its_own_lock_only() -> None:
     release_task_lock(task)
 
     assert not Workspace.objects.get(pk=task.workspace_id).is_locked
+
+
+def test_unlocking_starts_what_waited(
+    ada: User, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    workspace = a_workspace()
+    task = a_task(workspace, TaskType.PLAN_ONLY)
+    lock_workspace(workspace, user=ada, reason="release freeze")
+    assert start_next(workspace.pk) == []
+
+    with django_capture_on_commit_callbacks(execute=True):
+        unlock_workspace(workspace, user=ada)
+
+    task.refresh_from_db()
+    assert task.status == TaskStatus.RUNNING
 
 
 def test_a_locked_workspace_gets_no_new_task(ada: User) -> None:

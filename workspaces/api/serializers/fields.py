@@ -41,7 +41,7 @@ class EngineVersionField(serializers.Field[Any, Any, Any, Any]):
     """
 
     default_error_messages = {
-        "shape": 'Give {"engine": …, "version": …}, or a text such as "terraform 1.9.5".',
+        "shape": 'Give an object with engine and version, or a text such as "terraform 1.9.5".',
         "unknown": "No engine version {name} is registered and enabled.",
         "ambiguous": "Both engines have {name}; say which.",
     }

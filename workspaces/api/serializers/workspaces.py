@@ -71,7 +71,7 @@ class NewWorkspaceSerializer(WorkspaceSerializer):
 
     class Meta(WorkspaceSerializer.Meta):
         # The one for unique names would make the organization required; the service sees to them.
-        validators = []
+        validators: list[Any] = []
 
     def to_representation(self, instance: Workspace) -> dict[str, Any]:
         """The workspace as it is from now on."""

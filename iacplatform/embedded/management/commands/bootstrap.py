@@ -36,7 +36,7 @@ class Command(BaseCommand):
             user = _administrator(options["username"], options["password"])
             if options["engine"]:
                 _register_engine(json.loads(options["engine"]))
-            _, token = create_api_token(
+            _row, token = create_api_token(
                 user, name="bootstrap", expires_at=timezone.now() + TOKEN_LIFETIME
             )
         self.stdout.write(json.dumps({"username": user.get_username(), "token": token}))

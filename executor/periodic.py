@@ -1,0 +1,33 @@
+"""Threads that do something again and again, and outlive an outage of what they talk to."""
+
+import threading
+from collections.abc import Callable
+
+import structlog
+from django.db import DatabaseError, InterfaceError, connection
+
+logger = structlog.get_logger(__name__)
+
+
+class Periodic(threading.Thread):
+    """Calls ``act`` every ``seconds``, at once for the first time, until it is stopped."""
+
+    def __init__(self, name: str, act: Callable[[], object], seconds: float) -> None:
+        super().__init__(name=name, daemon=True)
+        self._act, self._seconds = act, seconds
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        """Works until :meth:`stop`; an error is logged and the next time comes."""
+        while not self._stopped.is_set():
+            try:
+                self._act()
+            except (DatabaseError, InterfaceError, OSError) as error:
+                logger.warning("periodic_failed", thread=self.name, error=str(error).strip())
+            finally:
+                connection.close()
+            self._stopped.wait(self._seconds)
+
+    def stop(self) -> None:
+        """Ends the thread after what it is doing."""
+        self._stopped.set()

@@ -1,0 +1,1 @@
+"""How dates and times are shown, for each language."""

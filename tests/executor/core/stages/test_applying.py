@@ -1,0 +1,151 @@
+"""Stage ``applying``: real changes, and every way they can end."""
+
+import json
+import threading
+import time
+from typing import Any
+
+from executor.core.cancellation import CancelToken
+from executor.core.outcome import ApplyOutput, StageOutcome
+from iacplatform.terraform.configuration import Configuration, Output, Variable
+from tests.executor.core.in_memory import InMemoryPlatform
+
+
+def local_exec(command: str, **more: Any) -> dict[str, Any]:
+    return {"provisioner": [{"local-exec": {"command": command}}], **more}
+
+
+def apply(platform: InMemoryPlatform, **options: Any) -> StageOutcome:
+    """Plans and applies, up to and with the stage ``applying``."""
+    assert platform.plan().result == "done", platform.text
+    for stage in ("fetching", "init", "restoring_plan"):
+        assert platform.run(stage, "apply").result == "done", platform.text
+    return platform.run("applying", "apply", **options)
+
+
+def names(outcome: StageOutcome) -> set[str]:
+    assert isinstance(outcome.output, ApplyOutput)
+    assert outcome.output.state is not None
+    return {resource["name"] for resource in json.loads(outcome.output.state)["resources"]}
+
+
+def test_an_apply_hands_over_its_state_and_masked_outputs(platform: InMemoryPlatform) -> None:
+    platform.configuration = Configuration(
+        bodies=({"resource": {"terraform_data": {"a": {"input": "${var.password}"}}}},),
+        variables=(Variable("password", "hunter22", sensitive=True),),
+        outputs=(Output("", "open", "hello"), Output("", "secret", "hunter22", sensitive=True)),
+    )
+    platform.changes["sensitive_values"] = ("hunter22",)
+    outcome = apply(platform)
+    assert (outcome.result, names(outcome)) == ("done", {"a"})
+    assert isinstance(outcome.output, ApplyOutput)
+    outputs = outcome.output.outputs
+    assert outputs["static-open"]["value"] == "hello"
+    assert outputs["static-secret"]["value"] == "***SENSITIVE***"
+    assert "hunter22" not in platform.text
+
+
+def test_each_resource_is_reported_while_it_is_made(platform: InMemoryPlatform) -> None:
+    """F24: also with a key of every character."""
+    platform.body = {
+        "resource": {
+            "terraform_data": {"each": {"for_each": {"a/b:c d@e": 1}, "input": "${each.key}"}}
+        }
+    }
+    apply(platform)
+    address = 'terraform_data.each["a/b:c d@e"]'
+    progress = [(each.address, each.status) for each in platform.reported]
+    assert progress == [(address, "applying"), (address, "completed")]
+    assert len(platform.reported[-1].resource_id) == 36
+
+
+def test_a_replacement_is_complete_after_both_halves(platform: InMemoryPlatform) -> None:
+    """F24."""
+    platform.body = {"resource": {"terraform_data": {"a": {"triggers_replace": 1}}}}
+    platform.plan()
+    platform.apply()
+    platform.reported.clear()
+    platform.body = {"resource": {"terraform_data": {"a": {"triggers_replace": 2}}}}
+    platform.changes["replaced"] = ("terraform_data.a",)
+    apply(platform)
+    assert [each.status for each in platform.reported] == ["applying", "completed"]
+
+
+def test_an_apply_that_fails_half_way_hands_over_what_was_made(
+    platform: InMemoryPlatform,
+) -> None:
+    """F25: the partial state has it; the message is the engine's, without secrets."""
+    platform.body = {
+        "resource": {
+            "terraform_data": {
+                "good": {},
+                "bad": local_exec(
+                    "echo hunter22 is wrong; exit 3", depends_on=["terraform_data.good"]
+                ),
+            }
+        }
+    }
+    platform.changes["sensitive_values"] = ("hunter22",)
+    outcome = apply(platform)
+    assert (outcome.result, names(outcome)) == ("failed", {"good", "bad"})
+    assert outcome.message.startswith("Error: local-exec provisioner error")
+    assert "exit status 3" in outcome.message
+    failed = platform.reported[-1]
+    assert (failed.address, failed.status) == ("terraform_data.bad", "failed")
+    assert "***SENSITIVE*** is wrong" in failed.error
+    assert "hunter22" not in outcome.message + platform.text + failed.error
+
+
+def test_an_apply_that_is_cancelled_stops_gracefully_and_keeps_what_was_made(
+    platform: InMemoryPlatform,
+) -> None:
+    slow = local_exec("echo ready; exec sleep 60", depends_on=["terraform_data.quick"])
+    platform.body = {"resource": {"terraform_data": {"quick": {}, "slow": slow}}}
+    cancel = CancelToken()
+
+    def watch() -> None:
+        while "(local-exec): ready" not in "\n".join(line.text for line in platform.published):
+            time.sleep(0.02)
+        cancel.request("no longer wanted")
+
+    threading.Thread(target=watch, daemon=True).start()
+    started = time.monotonic()
+    outcome = apply(platform, cancel=cancel)
+    assert time.monotonic() - started < 20
+    assert (outcome.result, outcome.message) == ("cancelled", "no longer wanted")
+    assert names(outcome) == {"quick", "slow"}
+    assert "Gracefully shutting down..." in platform.text
+
+
+def test_a_weird_line_does_not_disturb_the_apply(platform: InMemoryPlatform) -> None:
+    """H4: the apply goes on, the line is in the log."""
+    command = r"printf '\377\000\033[31m\r'; head -c 60000 /dev/zero | tr '\0' x"
+    platform.body = {"resource": {"terraform_data": {"a": local_exec(command)}}}
+    outcome = apply(platform)
+    assert outcome.result == "done"
+    assert "x" * 60_000 in platform.text
+
+
+def test_another_host_applies_the_snapshot_from_nothing(platform: InMemoryPlatform) -> None:
+    platform.body = {"resource": {"terraform_data": {"a": {}}}}
+    platform.plan()
+    outcome = platform.run("applying", "apply", host="worker-2")
+    assert (outcome.result, names(outcome)) == ("done", {"a"})
+    for message in ("files of this task", "work directory is not init", "plan file is not on"):
+        assert message in platform.text
+
+
+def test_an_apply_of_nothing_hands_over_no_state(platform: InMemoryPlatform) -> None:
+    outcome = apply(platform)
+    assert outcome.result == "done"
+    assert platform.run("saving_state", "apply").result == "done"
+
+
+def test_a_state_that_cannot_be_read_fails_the_stage(platform: InMemoryPlatform) -> None:
+    """An engine that is killed while it writes leaves half a file, which must not be saved."""
+    command = ": > terraform.tfstate; kill -9 $PPID"
+    platform.body = {"resource": {"terraform_data": {"a": local_exec(command)}}}
+    outcome = apply(platform)
+    assert outcome.result == "failed"
+    assert outcome.output == ApplyOutput(None)
+    assert "a state file that cannot be read: The state is not JSON" in outcome.message

@@ -1,0 +1,170 @@
+"""What holds for every page of the admin: no secret, no form that writes, no query a row."""
+
+import pytest
+from django.contrib import admin
+from django.db import connection
+from django.db.models import Model
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from executor.models import WorkerHost
+from iacplatform.accounts.models import APIToken, User
+from tests.admin_pages import act, address, list_page, page, planned_task, refusals, text
+from tests.factories import (
+    APITokenFactory,
+    EngineVersionFactory,
+    OutputFactory,
+    RemoteDataFactory,
+    ResourceChangeFactory,
+    ResourceFactory,
+    StateVersionFactory,
+    UserFactory,
+    VariableFactory,
+)
+from workspaces.models import (
+    AppliedState,
+    ConfigurationVersion,
+    RemoteDataToken,
+    ResourceChange,
+    StateVersion,
+    TaskPlan,
+    Workspace,
+    WorkspaceOutput,
+    WorkspaceRemoteData,
+    WorkspaceResource,
+    WorkspaceTask,
+    WorkspaceVariable,
+)
+
+pytestmark = pytest.mark.django_db
+SECRET = "hunter2-do-not-show"
+
+
+def one_of_each(name: str, user: User) -> WorkspaceTask:
+    """One more row of each kind, with relations of its own; returns the task."""
+    task = planned_task(name)
+    workspace = task.workspace
+    WorkspaceTask.objects.filter(pk=task.pk).update(created_by=user)
+    VariableFactory.create(workspace=workspace, created_by=user)
+    OutputFactory.create(workspace=workspace)
+    RemoteDataFactory.create(workspace=workspace)
+    ResourceFactory.create(workspace=workspace, created_by=user)
+    ConfigurationVersion.objects.create(
+        workspace=workspace,
+        archive=SECRET.encode(),
+        size_bytes=19,
+        unpacked_bytes=19,
+        file_count=1,
+        created_by=user,
+    )
+    StateVersionFactory.create(workspace=workspace, task=task, created_by=user)
+    APITokenFactory.create(user=user)
+    WorkerHost.objects.create(name=name, mode="local", last_seen=timezone.now())
+    EngineVersionFactory.create()
+    return task
+
+
+def put_secrets_everywhere(task: WorkspaceTask) -> None:
+    """Writes the secret wherever a row of the task or its workspace may hold one."""
+    workspace = task.workspace
+    content = SECRET.encode()
+    workspace.provider_config = {"provider": {"aws": [{"secret_key": SECRET}]}}
+    workspace.save()
+    WorkspaceTask.objects.filter(pk=task.pk).update(outputs={"dsn": {"value": SECRET}})
+    VariableFactory.create(workspace=workspace, sensitive=True, value=SECRET)
+    OutputFactory.create(workspace=workspace, sensitive=True, output_value=SECRET)
+    StateVersion.objects.update(content=content)
+    TaskPlan.objects.update(plan_file=content, plan_json=content)
+    AppliedState.objects.create(task=task, token=1, content=content, succeeded=True)
+    APIToken.objects.update(digest=SECRET)
+    RemoteDataToken.objects.create(
+        digest=SECRET, source_workspace=workspace, task=task, expires_at=timezone.now()
+    )
+
+
+def all_pages(model: type[Model]) -> list[str]:
+    """The list, and each row's page and history."""
+    pages = [list_page(model)]
+    for pk in model._base_manager.values_list("pk", flat=True):
+        pages += [address(model, "change", pk), address(model, "history", pk)]
+    return pages
+
+
+def test_no_page_shows_a_secret(browser: Client, operator: User) -> None:
+    put_secrets_everywhere(one_of_each("shop", operator))
+    operator.refresh_from_db()
+    pages = [reverse("admin:index")]
+    for model in admin.site._registry:
+        assert model._base_manager.exists() or model._meta.label == "auth.Group"
+        pages += all_pages(model)
+    for url in pages:
+        body = text(browser.get(url))
+        assert SECRET not in body, url
+        assert operator.password not in body, url
+
+
+def test_a_value_that_is_not_sensitive_is_shown_on_its_own_page(browser: Client) -> None:
+    variable = VariableFactory.create(value="eu-central-1")
+    assert "eu-central-1" in text(browser.get(page(variable)))
+    assert "eu-central-1" not in text(browser.get(list_page(WorkspaceVariable)))
+
+
+READ_ONLY = [
+    ConfigurationVersion,
+    StateVersion,
+    Workspace,
+    WorkspaceOutput,
+    WorkspaceRemoteData,
+    WorkspaceResource,
+    WorkspaceTask,
+    WorkspaceVariable,
+]
+
+
+@pytest.mark.parametrize("model", READ_ONLY)
+def test_a_form_cannot_add_change_or_delete(
+    model: type[Model], browser: Client, operator: User
+) -> None:
+    one_of_each("shop", operator)
+    rows = list(model._base_manager.all())
+    assert refusals(browser, rows[0]) == [403, 403, 403]
+    act(browser, "delete_selected", rows[0], post="yes")
+    assert list(model._base_manager.all()) == rows
+
+
+def test_stages_transitions_and_logs_have_no_pages_of_their_own() -> None:
+    registered = {model.__name__ for model in admin.site._registry}
+    assert registered.isdisjoint({"TaskStage", "TaskTransition", "TaskLog", "TaskPlan"})
+
+
+def count_queries(browser: Client, url: str) -> int:
+    """How many queries a page needs."""
+    with CaptureQueriesContext(connection) as queries:
+        text(browser.get(url))
+    return len(queries)
+
+
+def test_the_lists_need_as_many_queries_for_many_rows_as_for_few(
+    browser: Client, operator: User
+) -> None:
+    one_of_each("shop", operator)
+    lists = [list_page(model) for model in admin.site._registry]
+    for url in lists:
+        browser.get(url)  # the first call fills Django's cache of content types
+    few = {url: count_queries(browser, url) for url in lists}
+    for n in range(10):
+        one_of_each(f"shop-{n}", UserFactory.create())
+    assert {url: count_queries(browser, url) for url in lists} == few
+    assert few[list_page(WorkspaceTask)] <= 6
+
+
+def test_the_page_of_a_task_needs_as_many_queries_for_a_large_plan(browser: Client) -> None:
+    task = planned_task()
+    ResourceChangeFactory.create(task=task)
+    browser.get(page(task))
+    few = count_queries(browser, page(task))
+    ResourceChange.objects.bulk_create(ResourceChangeFactory.build_batch(1000, task=task))
+    assert count_queries(browser, page(task)) == few
+    assert "the first 200 of 1001 are shown" in text(browser.get(page(task)))

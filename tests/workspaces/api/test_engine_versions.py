@@ -1,0 +1,105 @@
+"""Engine versions over the REST API."""
+
+from collections.abc import Callable
+
+import pytest
+from rest_framework.test import APIClient
+
+from iacplatform.accounts.models import User
+from tests.factories import EngineVersionFactory, UserFactory, WorkspaceFactory
+from workspaces.models import EngineVersion
+
+ALL = "/api/v1/engine-versions"
+NEW = {
+    "engine": "opentofu",
+    "version": "1.8.0",
+    "download_url": "https://releases.example.com/tofu.zip",
+    "checksum": "A" * 64,
+}
+
+
+@pytest.fixture
+def staff(client_of: Callable[[User], APIClient], db: None) -> APIClient:
+    """Calls as somebody of the staff."""
+    return client_of(UserFactory.create(staff=True))
+
+
+def test_everybody_reads_and_staff_writes(
+    api: APIClient, staff: APIClient, engine: EngineVersion
+) -> None:
+    assert api.get(ALL).json()["items"][0]["version"] == engine.version
+    url = f"{ALL}/{engine.pk}"
+    assert api.get(url).json()["is_default"] is True
+    refused = [
+        api.post(ALL, NEW),
+        api.put(url, NEW),
+        api.patch(url, {"deprecated": True}),
+        api.delete(url),
+        api.post(f"{url}/set-default"),
+    ]
+    assert {answer.status_code for answer in refused} == {403}
+    created = staff.post(ALL, NEW)
+    assert created.status_code == 201
+    assert created.json()["checksum"] == "a" * 64
+    assert APIClient().get(ALL).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("checksum", "A" * 63),
+        ("checksum", "g" * 64),
+        ("download_url", "ftp://releases.example.com/tofu.zip"),
+        ("download_url", "file:///etc/passwd"),
+        ("download_url", "releases"),
+        ("download_url", "https://[broken"),
+        ("version", "latest"),
+        ("version", "1.8"),
+        ("version", "../1.8.0"),
+        ("version", "1.8.0/../x"),
+        ("version", "\u0661.8.0"),
+        ("engine", "pulumi"),
+    ],
+)
+def test_bad_input_names_the_field(staff: APIClient, field: str, value: str) -> None:
+    answer = staff.post(ALL, {**NEW, field: value})
+    assert answer.status_code == 400
+    assert list(answer.json()["fields"]) == [field]
+
+
+def test_a_version_is_registered_once(staff: APIClient) -> None:
+    assert staff.post(ALL, NEW).status_code == 201
+    again = staff.post(ALL, NEW)
+    assert again.status_code == 409
+    assert list(again.json()["fields"]) == ["version"]
+
+
+def test_the_default_moves_and_there_is_always_one(staff: APIClient, engine: EngineVersion) -> None:
+    other = EngineVersionFactory.create()
+    assert staff.delete(f"{ALL}/{engine.pk}").status_code == 409
+    assert staff.patch(f"{ALL}/{engine.pk}", {"enabled": False}).status_code == 400
+    assert staff.post(f"{ALL}/{other.pk}/set-default").json()["is_default"] is True
+    assert staff.get(f"{ALL}/{engine.pk}").json()["is_default"] is False
+    assert staff.delete(f"{ALL}/{engine.pk}").status_code == 204
+
+
+def test_a_disabled_version_does_not_become_the_default(staff: APIClient) -> None:
+    disabled = EngineVersionFactory.create(enabled=False)
+    answer = staff.post(f"{ALL}/{disabled.pk}/set-default")
+    assert answer.status_code == 400
+    assert list(answer.json()["fields"]) == ["enabled"]
+
+
+def test_a_version_that_a_workspace_names_stays(staff: APIClient) -> None:
+    used = EngineVersionFactory.create()
+    WorkspaceFactory.create(engine_version=used)
+    answer = staff.delete(f"{ALL}/{used.pk}")
+    assert answer.status_code == 409
+    assert answer.json()["code"] == "in_use"
+
+
+def test_a_list_is_narrowed_by_engine(api: APIClient, engine: EngineVersion) -> None:
+    EngineVersionFactory.create(opentofu=True, enabled=False)
+    assert api.get(f"{ALL}?engine=opentofu").json()["total"] == 1
+    assert api.get(f"{ALL}?enabled=true").json()["total"] == 1
+    assert api.get(f"{ALL}?engine=pulumi").status_code == 400
