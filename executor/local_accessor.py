@@ -18,10 +18,10 @@ from executor.core.accessor import (
     TaskSpec,
 )
 from executor.exceptions import Fenced
-from executor.messages import line_message, progress_messages
 from executor.progress import store_progress
 from executor.task_spec import build_task_spec
 from workspaces import log_stream
+from workspaces.log_messages import line_message, progress_messages
 from workspaces.models import StateVersion, TaskLog, TaskPlan, TaskStage, WorkspaceTask
 from workspaces.models.task import AppliedState as AppliedStateRow
 from workspaces.services.state import save_state_version

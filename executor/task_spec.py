@@ -108,12 +108,12 @@ def _output(entry: dict[str, Any]) -> Output:
 
 def _remote_data(task: WorkspaceTask, snapshot: TaskSnapshot) -> tuple[RemoteData, ...]:
     definitions = snapshot.remote_data or []
-    sources = Workspace.objects.in_bulk([entry["source_workspace"] for entry in definitions])
+    sources = Workspace.objects.in_bulk([entry["source_workspace_id"] for entry in definitions])
     return tuple(
         RemoteData(
             name=entry["data_name"],
-            url=_outputs_url(sources[entry["source_workspace"]]),
-            token=issue_token(sources[entry["source_workspace"]], task),
+            url=_outputs_url(sources[entry["source_workspace_id"]]),
+            token=issue_token(sources[entry["source_workspace_id"]], task),
         )
         for entry in definitions
     )

@@ -1,5 +1,7 @@
 """What the platform knows."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -8,3 +10,7 @@ class WorkspacesConfig(AppConfig):
 
     name = "workspaces"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Connects the receivers."""
+        import_module("workspaces.receivers")

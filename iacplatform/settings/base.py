@@ -126,6 +126,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "iacplatform.common.pagination.PageNumberPagination",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_RATES": {"login": env.str("LOGIN_RATE", "10/min")},
+    "DEFAULT_METADATA_CLASS": None,  # OPTIONS has nothing to add to the OpenAPI document
     "EXCEPTION_HANDLER": "iacplatform.common.api_errors.exception_handler",
     # How many proxies may be believed about a client's address (the login throttle counts by it).
     "NUM_PROXIES": env.int("NUM_PROXIES", 0),

@@ -96,6 +96,8 @@ class TaskLogView(APIView):
 class TaskLogDownloadView(APIView):
     """``GET /api/v1/tasks/<task_id>/logs/download``: the log as a file ``task-<id>.log``."""
 
+    content_negotiation_class = FirstRenderer
+
     @extend_schema(
         parameters=[LogQuery],
         responses={(200, "text/plain"): OpenApiResponse(OpenApiTypes.STR, "The log as a file")},

@@ -68,8 +68,9 @@ def post(api: APIClient, body: bytes, content_type: str = JSON) -> tuple[int, di
     "address", ["/api/v1/nothing", "/api/v1/workspaces/", "/api/v2", "/api/v1/workspaces/%00"]
 )
 def test_an_unknown_address_of_the_api_answers_json(api: APIClient, address: str) -> None:
-    for method in ("GET", "POST", "DELETE"):
-        answer = api.generic(method, address)
+    browser = Client(enforce_csrf_checks=True)
+    for client, method in [(api, "GET"), (api, "DELETE"), (browser, "POST")]:
+        answer = client.generic(method, address)
         assert answer.status_code == 404
         assert answer.json()["code"] == "not_found"
 

@@ -22,8 +22,10 @@ Get = Callable[..., requests.Response]
 def get(web_server: str) -> Get:
     """Asks for an address below ``/api/v1/``, as ``ada`` unless another user (or none) is given."""
 
-    def ask(path: str, *, user: str | None = "ada", **options: Any) -> requests.Response:
-        headers = {}
+    def ask(
+        path: str, *, user: str | None = "ada", accept: str = "*/*", **options: Any
+    ) -> requests.Response:
+        headers = {"Accept": accept}
         if user:
             token = issue_access_token(User.objects.get(username=user))
             headers["Authorization"] = f"Bearer {token}"
@@ -80,7 +82,7 @@ def test_the_log_of_a_workspace_s_task_has_an_entry_a_phase_and_level(get: Get) 
 def test_a_log_is_downloaded_as_a_file(get: Get) -> None:
     task = a_task_with_a_log()
 
-    answer = get(f"tasks/{task.pk}/logs/download")
+    answer = get(f"tasks/{task.pk}/logs/download", accept="text/plain")
 
     assert answer.headers["Content-Disposition"] == f'attachment; filename="task-{task.pk}.log"'
     assert answer.content == "planning\nError: ünlucky\napplying\n".encode()

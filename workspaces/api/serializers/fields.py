@@ -13,7 +13,7 @@ LATEST = "latest"
 
 def username_field() -> "serializers.SlugRelatedField[User]":
     """Who did it, by user name; the queryset must load ``created_by``."""
-    return serializers.SlugRelatedField(slug_field="username", read_only=True)
+    return serializers.SlugRelatedField(slug_field="username", read_only=True, allow_null=True)
 
 
 @extend_schema_field(

@@ -1,0 +1,60 @@
+"""What keeps the claims of a process alive."""
+
+import pytest
+from django.db.models.functions import Now
+
+from executor.running import FENCED, RunningStages
+from tests.domain import a_task, a_workspace, claimed
+from workspaces.models import TaskStage, WorkspaceTask
+from workspaces.services.queue import start_next
+
+pytestmark = pytest.mark.django_db
+
+
+def a_running_task() -> WorkspaceTask:
+    task = a_task(a_workspace())
+    start_next(task.workspace_id)
+    return WorkspaceTask.objects.get(pk=task.pk)
+
+
+def test_a_registered_stage_keeps_its_lease() -> None:
+    claim, running = claimed(a_running_task()), RunningStages()
+    TaskStage.objects.filter(pk=claim.stage_id).update(lease_until=Now())
+
+    with running.register(claim) as cancel:
+        running.renew_all()
+        assert not cancel.requested
+
+    assert TaskStage.objects.filter(pk=claim.stage_id, lease_until__gt=Now()).exists()
+
+
+def test_a_stage_whose_task_is_to_be_cancelled_is_asked_to_stop() -> None:
+    task, running = a_running_task(), RunningStages()
+    claim = claimed(task)
+
+    with running.register(claim) as cancel:
+        WorkspaceTask.objects.filter(pk=task.pk).update(
+            cancel_requested_at=Now(), cancel_reason="wrong branch"
+        )
+        running.renew_all()
+        assert cancel.reason == "wrong branch"
+
+
+def test_a_stage_whose_claim_was_taken_away_is_asked_to_stop() -> None:
+    claim, running = claimed(a_running_task()), RunningStages()
+
+    with running.register(claim) as cancel:
+        TaskStage.objects.filter(pk=claim.stage_id).update(token=claim.token + 1)
+        running.renew_all()
+        assert cancel.reason == FENCED
+
+
+def test_a_stage_that_has_ended_is_forgotten() -> None:
+    claim, running = claimed(a_running_task()), RunningStages()
+    with running.register(claim):
+        pass
+    TaskStage.objects.filter(pk=claim.stage_id).update(lease_until=Now())
+
+    running.renew_all()
+
+    assert not TaskStage.objects.filter(pk=claim.stage_id, lease_until__gt=Now()).exists()
