@@ -24,7 +24,10 @@ RETURNING stage.token, stage.task_id, stage.name, stage.phase, stage.attempts
 """
 ENTER_STAGE = """
 UPDATE workspaces_workspacetask SET stage = %(name)s, last_host = %(host)s, updated_at = now()
- WHERE id = %(task)s RETURNING workspace_id, log_lines
+ WHERE id = %(task)s
+RETURNING workspace_id, GREATEST(log_lines + 1, (
+    SELECT first_line + line_count FROM workspaces_tasklog
+     WHERE task_id = %(task)s ORDER BY first_line DESC LIMIT 1))
 """
 APPLY_ONCE = """
 UPDATE workspaces_workspacetask SET apply_token = %(token)s, apply_owner = %(host)s
@@ -89,12 +92,12 @@ def _claim(stage_id: int, host: str) -> Claim | None:
             return None
         token, task_id, name, phase, attempts = row
         cursor.execute(ENTER_STAGE, {"task": task_id, "name": name, "host": host})
-        workspace_id, log_lines = cursor.fetchone()
+        workspace_id, first_line = cursor.fetchone()
         if name == Stage.APPLYING:
             cursor.execute(APPLY_ONCE, {"token": token, "host": host, "task": task_id})
             if cursor.rowcount != 1:
                 raise _AlreadyApplied
-    return Claim(stage_id, task_id, workspace_id, name, phase, token, attempts, log_lines + 1, host)
+    return Claim(stage_id, task_id, workspace_id, name, phase, token, attempts, first_line, host)
 
 
 @dataclass(frozen=True)

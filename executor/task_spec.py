@@ -11,6 +11,7 @@ from iacplatform.terraform.configuration import (
     Output,
     RemoteData,
     Variable,
+    module_name,
 )
 from iacplatform.terraform.hcl import ValueFormat
 from workspaces.models import (
@@ -98,7 +99,7 @@ def _fallback(snapshot: TaskSnapshot) -> tuple[dict[str, Any], ...]:
 def _output(entry: dict[str, Any]) -> Output:
     resource = entry["resource_name"]
     return Output(
-        module="" if resource == STATIC_OUTPUT else resource,
+        module="" if resource == STATIC_OUTPUT else module_name(resource),
         name=entry["output_name"],
         value=entry["output_value"],
         description=entry["description"],

@@ -28,7 +28,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
         os.environ.update(stack.enter_context(embedded_services(directory, durable=False)))
     except EmbeddedError as error:
         raise pytest.UsageError(str(error)) from error
-    os.environ.setdefault("SECRET_KEY", "only for tests")
+    os.environ.setdefault("SECRET_KEY", "signs nothing but what the tests ask for")
     os.environ.setdefault("ENCRYPTION_KEYS", base64.urlsafe_b64encode(os.urandom(32)).decode())
     os.environ.setdefault("DATA_DIR", str(directory / "data"))
     return (yield)

@@ -7,6 +7,7 @@ import redis.asyncio
 from django.conf import settings
 
 TIMEOUT_SECONDS = 2.0
+READ_TIMEOUT_SECONDS = 3.0
 
 
 @lru_cache(maxsize=1)
@@ -23,5 +24,9 @@ def redis_client() -> redis.Redis:
 def async_redis_client() -> redis.asyncio.Redis:
     """A client of its own for one WebSocket; the caller closes it."""
     return redis.asyncio.Redis.from_url(
-        settings.REDIS_URL, socket_connect_timeout=TIMEOUT_SECONDS, health_check_interval=5
+        settings.REDIS_URL,
+        # Longer than a viewer waits for news (workspaces.services.live_log.IDLE_SECONDS).
+        socket_timeout=READ_TIMEOUT_SECONDS,
+        socket_connect_timeout=TIMEOUT_SECONDS,
+        health_check_interval=5,
     )

@@ -22,6 +22,8 @@ from iacplatform.embedded.services import embedded_services
 PROJECT = Path(__file__).resolve().parent.parent.parent
 MANAGE = (sys.executable, str(PROJECT / "manage.py"))
 USERNAME = "admin"
+# Pings find viewers who are gone; they themselves have nothing to say.
+WEBSOCKETS = ("--ws-ping-interval", "30", "--ws-ping-timeout", "30", "--ws-max-size", "4096")
 WORKERS = ("stages", "control")
 LOOPBACK = "127.0.0.1"
 Announce = Callable[[str], AbstractContextManager[None]]
@@ -133,7 +135,7 @@ def _start(supervisor: Supervisor, run_dir: Path, base_url: str) -> None:
     (run_dir / "control.log").unlink(missing_ok=True)
     web = ["-m", "uvicorn", "iacplatform.asgi:application", "--host", LOOPBACK]
     port = base_url.rsplit(":", 1)[1]
-    supervisor.start("web", [sys.executable, *web, "--port", port, "--no-access-log"])
+    supervisor.start("web", [sys.executable, *web, "--port", port, "--no-access-log", *WEBSOCKETS])
     supervisor.start("control", [*MANAGE, "worker", "control", "delivery"])
     beat = ["-m", "celery", "-A", "iacplatform.celery", "beat", "--schedule"]
     supervisor.start(

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from django.db import IntegrityError, connection
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from executor.claims import claim_stage, renew
 from executor.core.outcome import ApplyOutput, StageOutcome
@@ -20,7 +21,7 @@ from tests.domain import (
     finish_stage,
     open_stage,
 )
-from workspaces.models import TaskStage, WorkspaceTask
+from workspaces.models import TaskLog, TaskStage, WorkspaceTask
 from workspaces.services.queue import start_next
 from workspaces.services.tasks import start_apply
 from workspaces.task_status import Stage, TaskStatus
@@ -85,6 +86,24 @@ def test_a_token_is_larger_than_all_before_it() -> None:
     start_next(task.workspace_id)
 
     assert claimed(task).token > first.token
+
+
+@pytest.mark.django_db
+def test_another_attempt_numbers_its_lines_behind_those_that_the_lost_one_stored() -> None:
+    task = a_running_task()
+    lost = claimed(task)
+    TaskLog.objects.create(
+        task=task,
+        phase="plan",
+        stage="fetching",
+        first_line=1,
+        line_count=7,
+        content="line\n" * 7,
+        created_at=timezone.now(),
+    )
+    TaskStage.objects.filter(pk=lost.stage_id).update(status="ready", token=None, lease_until=None)
+
+    assert claimed(task, "host-b").first_line == 8
 
 
 @pytest.mark.django_db

@@ -9,6 +9,7 @@ from executor.claims import Claim
 from executor.core.accessor import AttemptLost, LogLine, ResourceProgress, StateSaveError
 from executor.exceptions import Fenced
 from executor.local_accessor import LocalAccessor
+from iacplatform.common.redis_client import redis_client
 from tests.domain import a_task, a_workspace, claimed
 from workspaces import log_stream
 from workspaces.models import ResourceChange, StateVersion, TaskLog, TaskStage, WorkspaceTask
@@ -117,5 +118,5 @@ def test_progress_is_written_to_the_resource_it_names(claim: Claim) -> None:
 def test_lines_are_published_for_those_who_watch(claim: Claim) -> None:
     LocalAccessor(claim).publish_lines([a_line(1, "seen live")])
 
-    entries = log_stream.redis_client().xrange(log_stream.stream_key(claim.task_id))
+    entries = redis_client().xrange(log_stream.stream_key(claim.task_id))
     assert "seen live" in str(entries)

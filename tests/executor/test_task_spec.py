@@ -1,5 +1,7 @@
 """A task's snapshot resolved to values."""
 
+from typing import Any
+
 import pytest
 
 from executor.core.accessor import TaskSpec
@@ -46,7 +48,7 @@ def test_variables_are_sorted_by_their_kind() -> None:
 
 
 def test_without_resources_the_workspaces_code_is_the_configuration() -> None:
-    code = {"resource": {"null_resource": {"one": {}}}}
+    code: dict[str, Any] = {"resource": {"null_resource": {"one": {}}}}
 
     assert spec_of(a_workspace(tf_code=code)).configuration.bodies == (code,)
 

@@ -127,10 +127,12 @@ class TaskFilter(FilterSet):
         """How many tasks each group has under the other filters, in one query."""
         data = {name: value for name, value in self.data.items() if name != "status"}
         others = TaskFilter(data, queryset=self.queryset).qs.order_by()
+        # A column of the index `task_counts` that is never null: no row has to be read.
         groups = {
-            name: Count("pk", filter=Q(status__in=group)) for name, group in STATUS_GROUPS.items()
+            name: Count("is_background", filter=Q(status__in=group))
+            for name, group in STATUS_GROUPS.items()
         }
-        return dict(others.aggregate(**{ALL: Count("pk")}, **groups))
+        return dict(others.aggregate(**{ALL: Count("*")}, **groups))
 
 
 class VariableFilter(FilterSet):

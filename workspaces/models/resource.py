@@ -25,7 +25,11 @@ class WorkspaceResource(models.Model):
     tags = models.JSONField(default=dict, blank=True)
     is_active = models.BooleanField(default=True)
     current_version = models.ForeignKey(
-        "ResourceCodeVersion", on_delete=models.RESTRICT, null=True, editable=False, related_name="+"
+        "ResourceCodeVersion",
+        on_delete=models.RESTRICT,
+        null=True,
+        editable=False,
+        related_name="+",
     )
     last_applied_at = models.DateTimeField(null=True, editable=False)
     created_by = models.ForeignKey(

@@ -87,6 +87,7 @@ class WorkspaceTask(models.Model):
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["workspace", "-id"], name="task_of_workspace"),
+            models.Index(fields=["workspace", "is_background", "status"], name="task_counts"),
             models.Index(
                 fields=["workspace", "id"], condition=Q(status="pending"), name="task_queue"
             ),
@@ -140,9 +141,7 @@ class TaskSnapshot(models.Model):
     configuration_version = models.ForeignKey(
         ConfigurationVersion, on_delete=models.RESTRICT, null=True, related_name="+"
     )
-    engine_version = models.ForeignKey(
-        EngineVersion, on_delete=models.PROTECT, related_name="+"
-    )
+    engine_version = models.ForeignKey(EngineVersion, on_delete=models.PROTECT, related_name="+")
     lock_file = models.TextField(blank=True, help_text=".terraform.lock.hcl of the plan's init")
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -104,6 +104,7 @@ class Workspace(models.Model):
 
     class Meta:
         ordering = ["name"]
+        indexes = [models.Index(fields=["name", "id"], name="workspace_by_name")]
         constraints = [
             models.UniqueConstraint(
                 fields=["organization", "name"], name="one_workspace_name_an_organization"

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.db.models import Q
+
 from workspaces.exceptions import SnapshotInvalid
 from workspaces.models import (
     ConfigurationSource,
@@ -12,6 +14,7 @@ from workspaces.models import (
     WorkspaceTask,
     WorkspaceVariable,
 )
+from workspaces.models.output import STATIC_OUTPUT
 
 REQUIRED = ("resource_versions", "variables", "provider_config", "outputs", "remote_data")
 
@@ -25,11 +28,7 @@ def take_snapshot(task: WorkspaceTask, engine_version: EngineVersion) -> TaskSna
         resource_versions={} if from_archive else _resource_versions(workspace),
         variables=_variables(workspace),
         provider_config=workspace.provider_config,
-        outputs=list(
-            workspace.outputs.values(
-                "resource_name", "output_name", "output_value", "description", "sensitive"
-            )
-        ),
+        outputs=_outputs(workspace),
         remote_data=list(
             workspace.remote_data.values("remote_data_id", "source_workspace_id", "data_name")
         ),
@@ -50,6 +49,14 @@ def _resource_versions(workspace: Workspace) -> dict[str, Any]:
         for resource in workspace.resources.active()
         if resource.current_version is not None
     }
+
+
+def _outputs(workspace: Workspace) -> list[dict[str, Any]]:
+    """Static outputs and those of resources that are there; a deleted resource has none (§5.3)."""
+    there = Q(resource_name__in=["", STATIC_OUTPUT])
+    there |= Q(resource_name__in=workspace.resources.active().values("resource_id"))
+    fields = ("resource_name", "output_name", "output_value", "description", "sensitive")
+    return [dict(row) for row in workspace.outputs.filter(there).values(*fields)]
 
 
 def _variables(workspace: Workspace) -> list[dict[str, Any]]:

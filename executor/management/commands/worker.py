@@ -40,7 +40,6 @@ class Command(BaseCommand):
         app.worker_main(
             [
                 "worker",
-                "--pool=threads",
                 f"--concurrency={slots}",
                 f"--queues={','.join(queues)}",
                 f"--hostname={'-'.join(kinds)}@{settings.WORKER_HOST}",

@@ -82,8 +82,9 @@ def test_an_unknown_address_elsewhere_answers_a_page(db: None) -> None:
     assert b"nothing here" in answer.content
 
 
-def test_a_method_that_is_not_there_answers_405_in_json(api: APIClient) -> None:
-    answer = api.patch(WORKSPACES, {})
+@pytest.mark.parametrize("method", ["PATCH", "OPTIONS", "TRACE"])
+def test_a_method_that_is_not_there_answers_405_in_json(api: APIClient, method: str) -> None:
+    answer = api.generic(method, WORKSPACES)
     assert answer.status_code == 405
     assert answer.json()["code"] == "method_not_allowed"
     assert "POST" in answer.headers["Allow"]

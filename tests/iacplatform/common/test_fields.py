@@ -12,7 +12,9 @@ SECRET = 'päss"word\n${x}'
 
 @pytest.fixture
 def workspace(db: None) -> Workspace:
-    return Workspace.objects.create(organization=Organization.objects.get(), name="network")
+    return Workspace.objects.create(
+        organization=Organization.objects.get_or_create(name="default")[0], name="network"
+    )
 
 
 def make_variable(workspace: Workspace) -> WorkspaceVariable:

@@ -57,7 +57,9 @@ def keys(settings: Settings) -> Keys:
 
 @pytest.fixture
 def workspace(db: None) -> Workspace:
-    return Workspace.objects.create(organization=Organization.objects.get(), name="network")
+    return Workspace.objects.create(
+        organization=Organization.objects.get_or_create(name="default")[0], name="network"
+    )
 
 
 @pytest.fixture
