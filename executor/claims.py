@@ -9,6 +9,9 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 
+from executor.core.outcome import StageOutcome
+from executor.exceptions import Fenced
+from workspaces.models import TaskStage
 from workspaces.task_status import Stage
 
 CLAIM = """
@@ -20,7 +23,7 @@ UPDATE workspaces_taskstage AS stage
  WHERE task.id = stage.task_id AND stage.id = %(stage)s AND stage.status = 'ready'
    AND stage.name = ANY(%(known)s) AND task.status = 'running'
    AND (task.cancel_requested_at IS NULL OR stage.name = 'saving_state')
-RETURNING stage.token, stage.task_id, stage.name, stage.phase, stage.attempts
+RETURNING stage.token, stage.task_id, stage.name, stage.phase, stage.position, stage.attempts
 """
 ENTER_STAGE = """
 UPDATE workspaces_workspacetask SET stage = %(name)s, last_host = %(host)s, updated_at = now()
@@ -32,6 +35,17 @@ RETURNING workspace_id, GREATEST(log_lines + 1, (
 APPLY_ONCE = """
 UPDATE workspaces_workspacetask SET apply_token = %(token)s, apply_owner = %(host)s
  WHERE id = %(task)s AND apply_token IS NULL
+"""
+END_ATTEMPT = """
+WITH ended AS (
+    UPDATE workspaces_taskstage
+       SET status = %(status)s, message = %(message)s, skipped = %(skipped)s, lease_until = NULL,
+           finished_at = clock_timestamp()
+     WHERE id = %(stage)s AND token = %(token)s AND status = 'running'
+    RETURNING task_id
+)
+UPDATE workspaces_workspacetask AS task SET log_lines = GREATEST(log_lines, %(lines)s)
+  FROM ended WHERE task.id = ended.task_id
 """
 RENEW = """
 UPDATE workspaces_taskstage AS stage
@@ -60,6 +74,7 @@ class Claim:
     workspace_id: int
     name: str
     phase: str
+    position: int
     token: int
     attempts: int
     first_line: int
@@ -90,14 +105,39 @@ def _claim(stage_id: int, host: str) -> Claim | None:
         row = cursor.fetchone()
         if row is None:
             return None
-        token, task_id, name, phase, attempts = row
+        token, task_id, name, phase, position, attempts = row
         cursor.execute(ENTER_STAGE, {"task": task_id, "name": name, "host": host})
         workspace_id, first_line = cursor.fetchone()
         if name == Stage.APPLYING:
             cursor.execute(APPLY_ONCE, {"token": token, "host": host, "task": task_id})
             if cursor.rowcount != 1:
                 raise _AlreadyApplied
-    return Claim(stage_id, task_id, workspace_id, name, phase, token, attempts, first_line, host)
+    return Claim(
+        stage_id, task_id, workspace_id, name, phase, position, token, attempts, first_line, host
+    )
+
+
+def end_attempt(claim: Claim, outcome: StageOutcome) -> bool:
+    """Closes the attempt's row; False if an earlier try did and its reply was lost (§2.2).
+
+    Raises :class:`Fenced` if the claim is no longer ours.
+    """
+    values = {
+        "stage": claim.stage_id,
+        "token": claim.token,
+        "status": outcome.result,
+        "message": outcome.message,
+        "skipped": outcome.skipped,
+        "lines": outcome.last_line,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(END_ATTEMPT, values)
+        if cursor.rowcount == 1:
+            return True
+    mine = TaskStage.objects.filter(pk=claim.stage_id, token=claim.token)
+    if mine.filter(status=outcome.result).exists():
+        return False
+    raise Fenced(f"Stage {claim.name} of task #{claim.task_id} belongs to another attempt")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The platform as a stage on this machine sees it: a DataAccessor over the ORM."""
 
 import hashlib
+import json
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
@@ -22,12 +23,21 @@ from executor.progress import store_progress
 from executor.task_spec import build_task_spec
 from workspaces import log_stream
 from workspaces.log_messages import line_message, progress_messages
-from workspaces.models import StateVersion, TaskLog, TaskPlan, TaskStage, WorkspaceTask
+from workspaces.models import StateVersion, TaskPlan, TaskStage, WorkspaceTask
 from workspaces.models.task import AppliedState as AppliedStateRow
 from workspaces.services.state import save_state_version
 
 Args = ParamSpec("Args")
 Returned = TypeVar("Returned")
+# Fenced by the claim, and given twice it is stored once: one statement does for both.
+STORE_LINES = """
+INSERT INTO workspaces_tasklog
+       (task_id, phase, stage, first_line, line_count, kinds, content, created_at)
+SELECT %(task)s, %(phase)s, %(stage)s, %(first)s, %(count)s, %(kinds)s, %(content)s, %(at)s
+  FROM workspaces_taskstage
+ WHERE id = %(claim)s AND token = %(token)s AND status = 'running'
+    ON CONFLICT (task_id, first_line) DO NOTHING
+"""
 logger = structlog.get_logger(__name__)
 
 
@@ -90,15 +100,18 @@ class LocalAccessor:
     @_gives_connection_back
     def store_lines(self, lines: Sequence[LogLine]) -> None:
         """See :class:`~executor.core.accessor.DataAccessor`."""
-        with transaction.atomic():
+        values = _log_values(self._claim, lines)
+        with connection.cursor() as cursor:
+            cursor.execute(STORE_LINES, values)
+            stored = cursor.rowcount
+        if not stored:
             self._check_claim()
-            TaskLog.objects.bulk_create([_log_row(self._claim, lines)], ignore_conflicts=True)
 
     @_gives_connection_back
     def report_progress(self, progress: Sequence[ResourceProgress]) -> None:
         """See :class:`~executor.core.accessor.DataAccessor`."""
         with transaction.atomic():
-            self._check_claim()
+            self._check_claim(lock=True)
             rows = store_progress(self._claim.task_id, progress)
         self._publish(progress_messages(self._claim.task_id, rows))
 
@@ -107,7 +120,7 @@ class LocalAccessor:
         """See :class:`~executor.core.accessor.DataAccessor`."""
         try:
             with transaction.atomic():
-                self._check_claim()
+                self._check_claim(lock=True)
                 return self._saved_version(content) or self._save_version(content)
         except DatabaseError as error:
             raise StateSaveError(str(error)) from error
@@ -125,11 +138,14 @@ class LocalAccessor:
     def _task(self, *related: str) -> WorkspaceTask:
         return WorkspaceTask.objects.select_related(*related).get(pk=self._claim.task_id)
 
-    def _check_claim(self) -> None:
-        held = TaskStage.objects.select_for_update(of=("self",), no_key=True).filter(
+    def _check_claim(self, *, lock: bool = False) -> None:
+        """Raises :class:`Fenced`; with ``lock`` the claim stays ours to the transaction's end."""
+        mine = TaskStage.objects.filter(
             pk=self._claim.stage_id, token=self._claim.token, status="running"
         )
-        if not held.exists():
+        if lock:
+            mine = mine.select_for_update(of=("self",), no_key=True)
+        if not mine.exists():
             raise Fenced(f"Stage {self._claim.name} of task #{self._claim.task_id} was taken away")
 
     def _publish(self, messages: list[dict[str, Any]]) -> None:
@@ -139,14 +155,17 @@ class LocalAccessor:
             logger.warning("log_publish_failed", task_id=self._claim.task_id, error=str(error))
 
 
-def _log_row(claim: Claim, lines: Sequence[LogLine]) -> TaskLog:
-    return TaskLog(
-        task_id=claim.task_id,
-        phase=claim.phase,
-        stage=claim.name,
-        first_line=lines[0].number,
-        line_count=len(lines),
-        kinds={str(line.number): line.kind for line in lines if line.kind != "output"},
-        content="".join(f"{line.text}\n" for line in lines),
-        created_at=lines[0].at,
-    )
+def _log_values(claim: Claim, lines: Sequence[LogLine]) -> dict[str, Any]:
+    kinds = {str(line.number): line.kind for line in lines if line.kind != "output"}
+    return {
+        "task": claim.task_id,
+        "phase": claim.phase,
+        "stage": claim.name,
+        "first": lines[0].number,
+        "count": len(lines),
+        "kinds": json.dumps(kinds),
+        "content": "".join(f"{line.text}\n" for line in lines),
+        "at": lines[0].at,
+        "claim": claim.stage_id,
+        "token": claim.token,
+    }

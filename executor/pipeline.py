@@ -7,14 +7,14 @@ nothing and doubles nothing.
 
 from collections.abc import Callable
 from functools import partial
+from typing import Protocol
 
 from django.db import transaction
 from django.db.models.functions import Now
 
-from executor.claims import Claim
+from executor.claims import Claim, end_attempt
 from executor.core.outcome import SavedStateOutput, StageOutcome
 from executor.dispatch import dispatch_after_commit, hint_after_commit
-from executor.exceptions import Fenced
 from executor.gates import gates_for
 from executor.outputs import store_output
 from executor.retry import retry_transaction
@@ -25,7 +25,6 @@ from workspaces.services.tasks import start_apply
 from workspaces.task_status import (
     GATES,
     STAGES_OF,
-    Phase,
     Stage,
     StageStatus,
     TaskStatus,
@@ -37,89 +36,85 @@ CLOSE_SECONDS = 120.0
 AFTER_APPLY = Stage.POST_APPLY_RUN_TASKS
 
 
-def close_stage(claim: Claim, outcome: StageOutcome) -> None:
-    """Ends a stage attempt under its fencing token and goes on with the task.
+def close_stage(claim: Claim, outcome: StageOutcome) -> bool:
+    """Ends a stage attempt under its fencing token and goes on; says whether the task has ended.
 
     Tried again while PostgreSQL is away. Raises :class:`Fenced` if the claim is no longer ours.
     """
-    retry_transaction(partial(_close, claim, outcome), seconds=CLOSE_SECONDS)
+    return retry_transaction(partial(_close, claim, outcome), seconds=CLOSE_SECONDS)
 
 
-def _close(claim: Claim, outcome: StageOutcome) -> None:
+def _close(claim: Claim, outcome: StageOutcome) -> bool:
     with transaction.atomic():
-        if not _end_attempt(claim, outcome):
-            return
-        if outcome.output is not None:
+        fresh = end_attempt(claim, outcome)
+        if fresh and outcome.output is not None:
             store_output(outcome.output, claim, outcome)
-        task = WorkspaceTask.objects.select_for_update(of=("self",)).get(pk=claim.task_id)
-        task.log_lines = max(task.log_lines, outcome.last_line)
-        task.save(update_fields=["log_lines"])
-        _go_on(task, claim, outcome)
-
-
-def _end_attempt(claim: Claim, outcome: StageOutcome) -> bool:
-    """Closes the row; False if an earlier try did and only the reply to its COMMIT was lost."""
-    mine = TaskStage.objects.filter(pk=claim.stage_id, token=claim.token)
-    closed = mine.filter(status=StageStatus.RUNNING).update(
-        status=outcome.result,
-        message=outcome.message,
-        skipped=outcome.skipped,
-        lease_until=None,
-        finished_at=Now(),
-    )
-    if closed:
-        return True
-    if mine.filter(status=outcome.result).exists():
-        return False
-    raise Fenced(f"Stage {claim.name} of task #{claim.task_id} belongs to another attempt")
+        task = WorkspaceTask.objects.get(pk=claim.task_id)
+        if fresh:
+            _go_on(task, claim, outcome)
+    return task.is_final
 
 
 def _go_on(task: WorkspaceTask, claim: Claim, outcome: StageOutcome) -> None:
     if claim.name == Stage.APPLYING:
         # However the apply ended, what it did to the world is in its state file: save that first.
-        return advance(task, claim.phase, claim.name)
+        return advance(task, claim)
     if claim.name == Stage.SAVING_STATE:
-        return _finish_apply(task, outcome)
+        return _finish_apply(task, claim, outcome)
     if outcome.result == "done":
-        return advance(task, claim.phase, claim.name)
+        return advance(task, claim)
     return end_task(task, outcome.result, outcome.message)
 
 
+class Link(Protocol):
+    """A place in a task's chain: a claim, or the row of a gate."""
+
+    @property
+    def phase(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def position(self) -> int: ...
+
+
 def advance(
-    task: WorkspaceTask,
-    phase: str,
-    after: str,
-    *,
-    send: Callable[[TaskStage], None] = hint_after_commit,
+    task: WorkspaceTask, after: Link, *, send: Callable[[TaskStage], None] = hint_after_commit
 ) -> None:
-    """Opens the next link behind the stage ``after``; at the end of the plan phase, decides.
+    """Opens the next link behind ``after``; at the end of the plan phase, decides.
 
     ``send`` gets the hint out once the transaction has committed.
     """
-    stages = STAGES_OF[phase]
-    for name in stages[stages.index(after) + 1 :]:
+    stages = STAGES_OF[after.phase]
+    for name in stages[stages.index(after.name) + 1 :]:
         if name == AFTER_APPLY:
             return
         if name not in GATES:
-            send(open_stage(task, phase, name))
+            send(open_stage(task, after.phase, name, position=after.position + 1))
             return
-        if not _pass_gate(task, phase, name):
+        gate = _enter_gate(task, after, name)
+        if gate is None:
+            continue
+        if gate.status == StageStatus.WAITING:
             return
+        after = gate
     decide(task)
 
 
-def _pass_gate(task: WorkspaceTask, phase: str, name: str) -> bool:
-    """True if nothing holds the task here; otherwise the gate's row waits without a worker."""
+def _enter_gate(task: WorkspaceTask, after: Link, name: str) -> TaskStage | None:
+    """The gate's row, waiting or done; ``None`` if nothing has a say here."""
     gates = gates_for(task, name)
     if not gates:
-        return True
+        return None
     WorkspaceTask.objects.filter(pk=task.pk).update(stage=name)
     task.stage = name
-    stage = open_stage(task, phase, name, StageStatus.WAITING)
-    if any(gate.enter(stage) == "wait" for gate in gates):
-        return False
-    _close_gate(stage)
-    return True
+    stage = open_stage(
+        task, after.phase, name, position=after.position + 1, status=StageStatus.WAITING
+    )
+    answers = [gate.enter(stage) for gate in gates]
+    if "wait" not in answers:
+        _close_gate(stage)
+        stage.status = StageStatus.DONE
+    return stage
 
 
 def _close_gate(
@@ -139,7 +134,7 @@ def open_gate(stage: TaskStage) -> bool:
             return False
         task = WorkspaceTask.objects.select_for_update(of=("self",)).get(pk=stage.task_id)
         if stage.name != AFTER_APPLY:
-            advance(task, stage.phase, stage.name, send=dispatch_after_commit)
+            advance(task, stage, send=dispatch_after_commit)
     return True
 
 
@@ -173,7 +168,7 @@ def decide(task: WorkspaceTask) -> None:
     return None
 
 
-def _finish_apply(task: WorkspaceTask, outcome: StageOutcome) -> None:
+def _finish_apply(task: WorkspaceTask, claim: Claim, outcome: StageOutcome) -> None:
     applied = AppliedState.objects.defer("content").get(task=task)
     saved = outcome.output
     if isinstance(saved, SavedStateOutput) and saved.lock_reason:
@@ -188,7 +183,7 @@ def _finish_apply(task: WorkspaceTask, outcome: StageOutcome) -> None:
     ).update(apply_status=ApplyStatus.COMPLETED, apply_completed_at=Now())
     locks.release_task_lock(task)
     transition(task, TaskStatus.APPLIED, stage=Stage.APPLIED)
-    _pass_gate(task, Phase.APPLY, AFTER_APPLY)
+    _enter_gate(task, claim, AFTER_APPLY)
     return None
 
 

@@ -1,17 +1,20 @@
 """The sweep: what the normal path forgot, found again in the rows. Correct when it runs twice at once."""
 
-from datetime import timedelta
-
-from django.db.models import Q
-from django.db.models.functions import Now
+from django.db import connection
 
 from executor.dispatch import dispatch
 from iacplatform.common.locks import try_exclusive
-from workspaces.models import TaskStage, Workspace
+from workspaces.models import Workspace
 from workspaces.services.queue import start_next
-from workspaces.task_status import StageStatus, TaskStatus
+from workspaces.task_status import TaskStatus
 
-STALE_HINT = timedelta(seconds=2)
+# After 2 s, and then after twice as long each time up to 32 s: where all workers are busy, a hint is late
+# because it waits its turn, and repeating it every 2 s would only make the queue longer.
+STALE_STAGES = """
+SELECT id FROM workspaces_taskstage
+ WHERE status = 'ready' AND COALESCE(dispatched_at, created_at)
+       < now() - interval '2 seconds' * power(2, GREATEST(0, LEAST(dispatch_count - 1, 4)))
+"""
 
 
 def sweep() -> None:
@@ -19,8 +22,8 @@ def sweep() -> None:
     with try_exclusive("executor.sweep") as mine:
         if not mine:
             return
-        stale = list(_stale_stages())
-        waiting = list(_waiting_workspaces())
+        stale = _stale_stages()
+        waiting = _waiting_workspaces()
     for stage_id in stale:
         dispatch(stage_id, shared=True)
     for workspace_id in waiting:
@@ -28,13 +31,9 @@ def sweep() -> None:
 
 
 def _stale_stages() -> list[int]:
-    forgotten = Q(dispatched_at__isnull=True, created_at__lt=Now() - STALE_HINT)
-    stale = Q(dispatched_at__lt=Now() - STALE_HINT)
-    return list(
-        TaskStage.objects.filter(forgotten | stale, status=StageStatus.READY).values_list(
-            "pk", flat=True
-        )
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(STALE_STAGES)
+        return [stage_id for (stage_id,) in cursor.fetchall()]
 
 
 def _waiting_workspaces() -> list[int]:

@@ -19,7 +19,7 @@ from executor.local_accessor import LocalAccessor
 from executor.pipeline import close_stage
 from executor.retry import retry_transaction
 from executor.running import running_stages
-from workspaces.models import WorkspaceTask
+from workspaces.models import Workspace
 
 CLAIM_SECONDS = 20.0
 logger = structlog.get_logger(__name__)
@@ -68,23 +68,23 @@ def _run(claim: Claim) -> None:
             first_line=claim.first_line,
             phase=cast("Phase", claim.phase),
         )
-        _close(claim, outcome)
-    remove_directory_if_final(claim.task_id)
+        ended = _close(claim, outcome)
+    if ended:
+        _remove_directory(claim.task_id)
 
 
-def _close(claim: Claim, outcome: StageOutcome) -> None:
+def _close(claim: Claim, outcome: StageOutcome) -> bool:
     """Closes the stage; what PostgreSQL refuses to store fails the task instead of hanging it."""
     try:
-        close_stage(claim, outcome)
+        return close_stage(claim, outcome)
     except (DataError, IntegrityError, ProgrammingError) as error:
         logger.exception("outcome_refused")
         message = f"platform error: the result of {claim.name} could not be stored: {error}"
-        close_stage(claim, StageOutcome("failed", message, last_line=outcome.last_line))
+        failed = StageOutcome("failed", message, last_line=outcome.last_line)
+        return close_stage(claim, failed)
 
 
-def remove_directory_if_final(task_id: int) -> None:
-    """Removes the task's work directory on this host once the task has ended."""
-    task = WorkspaceTask.objects.select_related("workspace").get(pk=task_id)
-    if task.is_final:
-        settings_ = executor_settings()
-        WorkDirectory(settings_.work_root, task.workspace.workspace_id, task.pk).remove()
+def _remove_directory(task_id: int) -> None:
+    """Removes the directory of a task that has ended; other hosts find theirs by themselves."""
+    workspace_id = Workspace.objects.values_list("workspace_id", flat=True).get(tasks=task_id)
+    WorkDirectory(executor_settings().work_root, workspace_id, task_id).remove()

@@ -54,16 +54,21 @@ def begin_phase(
     first = STAGES_OF[phase][0]
     with transaction.atomic():
         transition(task, TaskStatus.RUNNING, actor=actor, reason=reason, stage=first, **changes)
-        open_stage(task, phase, first)
+        open_stage(task, phase, first, position=task.stages.count())
 
 
 def open_stage(
-    task: WorkspaceTask, phase: str, name: str, status: StageStatus = StageStatus.READY
+    task: WorkspaceTask,
+    phase: str,
+    name: str,
+    *,
+    position: int,
+    status: StageStatus = StageStatus.READY,
 ) -> TaskStage:
     """Writes the next link of a task's chain."""
     return TaskStage.objects.create(
         task=task,
-        position=task.stages.count(),
+        position=position,
         phase=phase,
         name=name,
         mode=task.execution_mode,

@@ -51,34 +51,34 @@ def a_task_waiting_for_approval() -> WorkspaceTask:
 def test_every_task_has_a_snapshot_from_its_creation(task_type: TaskType) -> None:
     """F14: whoever creates it, a person or the platform."""
     workspace = a_workspace()
-    a_variable(workspace, "region", "eu")
+    a_variable(workspace, "region", "europe-west")
     a_resource(workspace, "one")
 
     task = create_task(workspace, user=None, task_type=task_type)
 
     snapshot = TaskSnapshot.objects.get(task=task)
     assert [body["resource"]["null"] for body in snapshot_code(snapshot)] == [{"one": {}}]
-    assert [row.value for row in snapshot_variables(snapshot)] == ["eu"]
+    assert [row.value for row in snapshot_variables(snapshot)] == ["europe-west"]
     assert snapshot.variables is not None
-    assert "eu" not in str(snapshot.variables)
+    assert "europe-west" not in str(snapshot.variables)
 
 
 @pytest.mark.django_db
 def test_a_snapshot_keeps_the_value_a_variable_had() -> None:
     workspace = a_workspace()
-    old = a_variable(workspace, "region", "eu")
+    old = a_variable(workspace, "region", "europe-west")
     task = a_task(workspace)
     WorkspaceVariable.objects.filter(pk=old.pk).update(is_current=False)
     a_variable(workspace, "region", "us", variable_id=old.variable_id, version=2)
 
-    assert [row.value for row in snapshot_variables(task.snapshot)] == ["eu"]
+    assert [row.value for row in snapshot_variables(task.snapshot)] == ["europe-west"]
 
 
 @pytest.mark.django_db
 def test_a_deleted_variable_is_in_no_new_snapshot() -> None:
     """F18: no resurrection through the largest version."""
     workspace = a_workspace()
-    a_variable(workspace, "region", "eu", is_deleted=True)
+    a_variable(workspace, "region", "europe-west", is_deleted=True)
 
     assert a_task(workspace).snapshot.variables == []
 
@@ -139,7 +139,7 @@ def test_an_incomplete_snapshot_cannot_be_confirmed(missing: str) -> None:
 @pytest.mark.django_db
 def test_a_snapshot_whose_variable_is_gone_cannot_be_confirmed() -> None:
     workspace = a_workspace()
-    a_variable(workspace, "region", "eu")
+    a_variable(workspace, "region", "europe-west")
     task = a_task(workspace)
     start_next(workspace.pk)
     task.refresh_from_db()
