@@ -14,9 +14,7 @@ SHARED_PROCESSORS: list[structlog.typing.Processor] = [
 RENDERERS: dict[str, list[structlog.typing.Processor]] = {
     "json": [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()],
     # Plain tracebacks: the pretty ones print local variables, and those may be secrets.
-    "console": [
-        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-    ],
+    "console": [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)],
 }
 
 

@@ -9,7 +9,7 @@ from executor.retry import retry_transaction
 @pytest.mark.parametrize("error", [OperationalError, InterfaceError])
 @pytest.mark.django_db
 def test_an_outage_is_waited_for(error: type[Exception]) -> None:
-    outcomes = [error("gone"), error("still gone"), "done"]
+    outcomes: list[Exception | str] = [error("gone"), error("still gone"), "done"]
 
     def act() -> str:
         outcome = outcomes.pop(0)
