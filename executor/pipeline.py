@@ -56,7 +56,7 @@ def _close(claim: Claim, outcome: StageOutcome) -> bool:
 
 
 def _go_on(task: WorkspaceTask, claim: Claim, outcome: StageOutcome) -> None:
-    if claim.name == Stage.APPLYING:
+    if claim.name == Stage.APPLYING and outcome.output is not None:
         # However the apply ended, what it did to the world is in its state file: save that first.
         return advance(task, claim)
     if claim.name == Stage.SAVING_STATE:

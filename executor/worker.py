@@ -10,7 +10,7 @@ from django.db import DataError, IntegrityError, ProgrammingError, connection
 
 from executor.claims import Claim, claim_stage
 from executor.core.accessor import Phase
-from executor.core.outcome import StageOutcome
+from executor.core.outcome import ApplyOutput, StageOutcome
 from executor.core.run import run_stage as run_core_stage
 from executor.core.settings import ExecutorSettings
 from executor.core.workdir import WorkDirectory
@@ -80,8 +80,16 @@ def _close(claim: Claim, outcome: StageOutcome) -> bool:
     except (DataError, IntegrityError, ProgrammingError) as error:
         logger.exception("outcome_refused")
         message = f"platform error: the result of {claim.name} could not be stored: {error}"
-        failed = StageOutcome("failed", message, last_line=outcome.last_line)
+        failed = StageOutcome(
+            "failed", message, output=_state_alone(outcome), last_line=outcome.last_line
+        )
         return close_stage(claim, failed)
+
+
+def _state_alone(outcome: StageOutcome) -> ApplyOutput | None:
+    """What must not be lost of an outcome, whatever was refused: the state an apply left."""
+    output = outcome.output
+    return ApplyOutput(output.state) if isinstance(output, ApplyOutput) else None
 
 
 def _remove_directory(task_id: int) -> None:

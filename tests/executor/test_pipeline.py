@@ -155,6 +155,21 @@ def test_a_failed_apply_saves_its_state_before_it_fails() -> None:
     assert not Workspace.objects.get(pk=task.workspace_id).is_locked
 
 
+def test_an_apply_that_never_began_ends_the_task_at_once() -> None:
+    """There is no state to save: the engine did not run."""
+    task = a_running_task()
+    finish_plan(task, **CHANGES)
+    start_apply(task, actor="ada")
+    for _ in ("fetching", "init", "restoring_plan"):
+        finish_stage(task)
+
+    finish_stage(task, result="failed", message="The work directory is busy")
+
+    assert (task.status, task.error_message) == ("failed", "The work directory is busy")
+    assert not Workspace.objects.get(pk=task.workspace_id).is_locked
+    assert nothing_open(task)
+
+
 def test_a_state_that_cannot_be_saved_leaves_the_workspace_locked_with_the_reason() -> None:
     """O5, F6: also for a task without a creator."""
     task = a_running_task()
