@@ -17,7 +17,9 @@ from executor.core.outcome import (
     StageOutcome,
     StageOutput,
 )
+from iacplatform.terraform.exceptions import StateError
 from iacplatform.terraform.plan import ResourceChange as PlannedChange
+from iacplatform.terraform.state import resource_ids
 from workspaces.models import (
     AppliedState,
     ResourceChange,
@@ -89,11 +91,26 @@ def _(output: ApplyOutput, claim: Claim, outcome: StageOutcome) -> None:
         error="" if succeeded else outcome.message,
     )
     WorkspaceTask.objects.filter(pk=claim.task_id).update(outputs=_storable(output.outputs))
+    if output.state is not None:
+        _complete_ids(claim.task_id, output.state)
 
 
 @store_output.register
 def _(output: SavedStateOutput, claim: Claim, outcome: StageOutcome) -> None:
     Workspace.objects.filter(pk=claim.workspace_id).update(last_apply_at=Now())
+
+
+def _complete_ids(task_id: int, state: bytes) -> None:
+    """Fills in the cloud's ids that the engine did not print (reference §5.8, step 6)."""
+    lacking = ResourceChange.objects.filter(task_id=task_id, resource_id="")
+    rows = list(lacking.only("id", "resource_address"))
+    try:
+        ids = resource_ids(state) if rows else {}
+    except StateError:
+        return  # saving the state will say so
+    for row in rows:
+        row.resource_id = ids.get(row.resource_address, "")
+    ResourceChange.objects.bulk_update(rows, ["resource_id"], batch_size=CHANGES_PER_INSERT)
 
 
 def _change_row(task_id: int, change: PlannedChange) -> ResourceChange:

@@ -39,6 +39,14 @@ def read_state(content: bytes) -> StateInfo:
     )
 
 
+def with_serial(content: bytes, serial: int) -> bytes:
+    """Returns the state with another serial; raises :class:`StateError`.
+
+    An engine takes a state only if its serial is higher than the one it has seen.
+    """
+    return json.dumps(_load(content) | {"serial": serial}, indent=2).encode() + b"\n"
+
+
 def resource_ids(content: bytes) -> dict[str, str]:
     """Returns the ``id`` attribute of each managed resource by the address Terraform prints.
 

@@ -170,3 +170,21 @@ def test_what_the_engine_does_is_live_in_the_resource_changes(platform: Platform
 
     assert task.wait() == "applied"
     assert task.changes()["terraform_data.slow"]["apply_status"] == "completed"
+
+
+def test_after_a_rollback_the_next_apply_succeeds(platform: Platform) -> None:
+    """F30: the engine accepts the state that was taken back, and makes good what is missing."""
+    workspace = platform.workspace(resources(one="1"))
+    workspace.apply()
+    platform.client.patch(workspace.path, {"tf_code": resources(one="1", two="2")})
+    workspace.apply()
+
+    workspace.post("/state-versions/1/rollback", {"reason": "wrong release"})
+    task = workspace.apply()
+
+    assert task.status == "applied"
+    assert task.get()["changes_add"] == 1
+    assert {row["name"] for row in workspace.state()["resources"]} == {"one", "two"}
+    versions = workspace.get("/state-versions")["items"]
+    assert [row["version"] for row in versions] == [4, 3, 2, 1]
+    assert versions[0]["serial"] > versions[1]["serial"] > versions[2]["serial"]

@@ -19,11 +19,13 @@ from workspaces.api.access import WorkspaceView
 from workspaces.api.downloads import attachment
 from workspaces.api.serializers.states import (
     RemoteStateSerializer,
+    RollbackSerializer,
     StateOutputsSerializer,
     StateVersionSerializer,
 )
 from workspaces.models import StateVersion, Workspace
 from workspaces.services.remote_data import TokenInvalid, read_outputs
+from workspaces.services.state import roll_back
 
 
 class StateVersionViewSet(
@@ -55,6 +57,19 @@ class StateVersionViewSet(
     def download_current(self, request: Request, **_: Any) -> HttpResponse:
         """The newest state file as the engine wrote it, secrets included."""
         return self._file(self._newest())
+
+    @extend_schema(request=RollbackSerializer, responses={201: StateVersionSerializer})
+    def rollback(self, request: Request, version: int, **_: Any) -> Response:
+        """Makes an older state the newest again, with a serial that the engine accepts.
+
+        409 while a plan-and-apply is live, 423 while the workspace is locked.
+        """
+        serializer = RollbackSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        saved = roll_back(
+            self.workspace, version=version, user=self.user, **serializer.validated_data
+        )
+        return Response(StateVersionSerializer(saved).data, status=201)
 
     @extend_schema(responses=StateOutputsSerializer)
     def outputs(self, request: Request, **_: Any) -> Response:

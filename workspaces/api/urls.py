@@ -73,6 +73,7 @@ urlpatterns = [
     path(f"{STATES}/current/download", StateVersionViewSet.as_view({"get": "download_current"})),
     path(f"{STATES}/<pk:version>", StateVersionViewSet.as_view(READ)),
     path(f"{STATES}/<pk:version>/download", StateVersionViewSet.as_view({"get": "download"})),
+    path(f"{STATES}/<pk:version>/rollback", StateVersionViewSet.as_view({"post": "rollback"})),
     path(f"{WORKSPACE}/state-outputs", StateVersionViewSet.as_view({"get": "outputs"})),
     path("workspaces/<sid:workspace_id>/state-outputs/full", RemoteStateView.as_view()),
     path(f"{WORKSPACE}/outputs", OutputViewSet.as_view(COLLECTION)),

@@ -37,6 +37,9 @@ class StateVersion(models.Model):
         "WorkspaceTask", on_delete=models.SET_NULL, null=True, related_name="state_versions"
     )
     description = models.CharField(max_length=500, blank=True)
+    rollback_from_version = models.PositiveIntegerField(
+        null=True, help_text="The version whose content this one has again"
+    )
     created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -3,10 +3,16 @@
 import hashlib
 
 from django.db import transaction
+from django.db.models import Q
 
 from iacplatform.accounts.models import User
-from iacplatform.terraform.state import read_state
+from iacplatform.common.errors import Conflict, NotFound
+from iacplatform.terraform.state import read_state, with_serial
 from workspaces.models import StateVersion, Workspace, WorkspaceTask
+from workspaces.services.editing import editing
+from workspaces.task_status import HOLDS_WORKSPACE, TaskType
+
+LIVE_CHANGE = Q(task_type=TaskType.PLAN_AND_APPLY, status__in=HOLDS_WORKSPACE)
 
 
 def save_state_version(
@@ -16,6 +22,7 @@ def save_state_version(
     task: WorkspaceTask | None = None,
     user: User | None = None,
     description: str = "",
+    rollback_from_version: int | None = None,
 ) -> StateVersion:
     """Stores a state file as the workspace's next version (F26).
 
@@ -37,5 +44,34 @@ def save_state_version(
             resource_count=info.resource_count,
             task=task,
             description=description,
+            rollback_from_version=rollback_from_version,
             created_by=user or (task.created_by if task else None),
+        )
+
+
+def roll_back(workspace: Workspace, *, version: int, user: User, reason: str = "") -> StateVersion:
+    """Makes the content of an older version the newest state again (reference §5.9, F30).
+
+    Its serial is raised above all others, inside the content too, so that the next apply accepts it.
+
+    Raises:
+        WorkspaceLocked: the workspace is locked.
+        Conflict: a plan-and-apply is live, or the version is the newest already.
+        NotFound: there is no such version.
+    """
+    with editing(workspace) as current:
+        if current.tasks.filter(LIVE_CHANGE).exists():
+            raise Conflict("A plan-and-apply of the workspace is live; the state must not change")
+        target = current.state_versions.filter(version=version).first()
+        newest = current.state_versions.without_content().first()
+        if target is None or newest is None:
+            raise NotFound(f"There is no state version {version}")
+        if target.version == newest.version:
+            raise Conflict(f"State version {version} is the newest already")
+        return save_state_version(
+            current.pk,
+            with_serial(target.content, max(target.serial, newest.serial + 1)),
+            user=user,
+            description=": ".join(filter(None, [f"Rolled back to version {version}", reason])),
+            rollback_from_version=version,
         )

@@ -24,10 +24,17 @@ class StateVersionSerializer(serializers.ModelSerializer[StateVersion]):
             "terraform_version",
             "resource_count",
             "task_id",
+            "rollback_from_version",
             "description",
             "created_by",
             "created_at",
         ]
+
+
+class RollbackSerializer(serializers.Serializer[StateVersion]):
+    """Why a state is taken back."""
+
+    reason = serializers.CharField(max_length=400, required=False, default="", allow_blank=True)
 
 
 class StateOutputSerializer(serializers.Serializer[StateVersion]):
