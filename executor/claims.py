@@ -16,7 +16,7 @@ from workspaces.task_status import Stage
 
 CLAIM = """
 UPDATE workspaces_taskstage AS stage
-   SET status = 'running', token = nextval('workspaces_claim_token'), owner = %(host)s,
+   SET status = 'running', token = %(token)s, owner = %(host)s,
        lease_until = clock_timestamp() + %(lease)s * interval '1 second', attempts = stage.attempts + 1,
        started_at = clock_timestamp(), message = ''
   FROM workspaces_workspacetask AS task
@@ -24,6 +24,11 @@ UPDATE workspaces_taskstage AS stage
    AND stage.name = ANY(%(known)s) AND task.status = 'running'
    AND (task.cancel_requested_at IS NULL OR stage.name = 'saving_state')
 RETURNING stage.token, stage.task_id, stage.name, stage.phase, stage.position, stage.attempts
+"""
+# A claim whose COMMIT was answered by silence is found again by its token.
+HELD = """
+SELECT token, task_id, name, phase, position, attempts FROM workspaces_taskstage
+ WHERE id = %(stage)s AND token = %(token)s AND status = 'running'
 """
 ENTER_STAGE = """
 UPDATE workspaces_workspacetask SET stage = %(name)s, last_host = %(host)s, updated_at = now()
@@ -34,7 +39,7 @@ RETURNING workspace_id, GREATEST(log_lines + 1, (
 """
 APPLY_ONCE = """
 UPDATE workspaces_workspacetask SET apply_token = %(token)s, apply_owner = %(host)s
- WHERE id = %(task)s AND apply_token IS NULL
+ WHERE id = %(task)s AND (apply_token IS NULL OR apply_token = %(token)s)
 """
 END_ATTEMPT = """
 WITH ended AS (
@@ -85,27 +90,36 @@ class _AlreadyApplied(Exception):
     pass
 
 
-def claim_stage(stage_id: int, host: str) -> Claim | None:
+def new_token() -> int:
+    """A fencing token, larger than all before it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval('workspaces_claim_token')")
+        (token,) = cursor.fetchone()
+        return int(token)
+
+
+def claim_stage(stage_id: int, host: str, token: int) -> Claim | None:
     """Claims a ready stage for ``host``; ``None`` if anybody else has it, or it may not run.
 
-    ``applying`` can be claimed once in the life of a task: the token is set on the task's own row in
-    the same transaction, and a second attempt rolls back.
+    Safe to repeat with the same token, when the reply to a COMMIT was lost. ``applying`` can be
+    claimed once in the life of a task: the token is set on the task's own row in the same transaction,
+    and a second attempt rolls back.
     """
     try:
         with transaction.atomic():
-            return _claim(stage_id, host)
+            return _claim(stage_id, host, token)
     except _AlreadyApplied:
         return None
 
 
-def _claim(stage_id: int, host: str) -> Claim | None:
-    values: dict[str, Any] = {"stage": stage_id, "host": host, "lease": settings.LEASE_SECONDS}
+def _claim(stage_id: int, host: str, token: int) -> Claim | None:
+    values: dict[str, Any] = {"stage": stage_id, "host": host, "token": token}
     with connection.cursor() as cursor:
-        cursor.execute(CLAIM, values | {"known": KNOWN_STAGES})
-        row = cursor.fetchone()
+        cursor.execute(CLAIM, values | {"known": KNOWN_STAGES, "lease": settings.LEASE_SECONDS})
+        row = cursor.fetchone() or _held(cursor, values)
         if row is None:
             return None
-        token, task_id, name, phase, position, attempts = row
+        _, task_id, name, phase, position, attempts = row
         cursor.execute(ENTER_STAGE, {"task": task_id, "name": name, "host": host})
         workspace_id, first_line = cursor.fetchone()
         if name == Stage.APPLYING:
@@ -115,6 +129,11 @@ def _claim(stage_id: int, host: str) -> Claim | None:
     return Claim(
         stage_id, task_id, workspace_id, name, phase, position, token, attempts, first_line, host
     )
+
+
+def _held(cursor: Any, values: dict[str, Any]) -> Any:
+    cursor.execute(HELD, values)
+    return cursor.fetchone()
 
 
 def end_attempt(claim: Claim, outcome: StageOutcome) -> bool:

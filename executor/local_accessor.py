@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import structlog
@@ -20,6 +20,7 @@ from executor.core.accessor import (
 )
 from executor.exceptions import Fenced
 from executor.progress import store_progress
+from executor.retry import retry_transaction
 from executor.task_spec import build_task_spec
 from workspaces import log_stream
 from workspaces.log_messages import line_message, progress_messages
@@ -29,16 +30,33 @@ from workspaces.services.state import save_state_version
 
 Args = ParamSpec("Args")
 Returned = TypeVar("Returned")
-# Fenced by the claim, and given twice it is stored once: one statement does for both.
+# Fenced by the claim. Lines that come again, after a reply was lost, may come with newer ones behind them.
 STORE_LINES = """
 INSERT INTO workspaces_tasklog
        (task_id, phase, stage, first_line, line_count, kinds, content, created_at)
 SELECT %(task)s, %(phase)s, %(stage)s, %(first)s, %(count)s, %(kinds)s, %(content)s, %(at)s
   FROM workspaces_taskstage
  WHERE id = %(claim)s AND token = %(token)s AND status = 'running'
-    ON CONFLICT (task_id, first_line) DO NOTHING
+    ON CONFLICT (task_id, first_line) DO UPDATE
+   SET line_count = EXCLUDED.line_count, kinds = EXCLUDED.kinds, content = EXCLUDED.content
+ WHERE workspaces_tasklog.line_count < EXCLUDED.line_count
 """
+READ_SECONDS = 60.0
 logger = structlog.get_logger(__name__)
+
+
+def _reads(
+    method: "Callable[[LocalAccessor], Returned]",
+) -> "Callable[[LocalAccessor], Returned]":
+    """Reads again while PostgreSQL is away, and gives the connection back."""
+
+    @wraps(method)
+    def call(self: "LocalAccessor") -> Returned:
+        return retry_transaction(
+            partial(_gives_connection_back(method), self), seconds=READ_SECONDS
+        )
+
+    return call
 
 
 def _gives_connection_back(
@@ -63,31 +81,31 @@ class LocalAccessor:
     def __init__(self, claim: Claim) -> None:
         self._claim = claim
 
-    @_gives_connection_back
+    @_reads
     def task(self) -> TaskSpec:
         """See :class:`~executor.core.accessor.DataAccessor`."""
         return build_task_spec(self._claim)
 
-    @_gives_connection_back
+    @_reads
     def configuration_archive(self) -> bytes:
         """See :class:`~executor.core.accessor.DataAccessor`."""
         task = self._task("snapshot__configuration_version")
         version = task.snapshot.configuration_version
         return bytes(version.archive) if version else b""
 
-    @_gives_connection_back
+    @_reads
     def current_state(self) -> bytes | None:
         """See :class:`~executor.core.accessor.DataAccessor`."""
         newest = StateVersion.objects.filter(workspace_id=self._claim.workspace_id).newest()
         return newest.content if newest else None
 
-    @_gives_connection_back
+    @_reads
     def plan_file(self) -> bytes:
         """See :class:`~executor.core.accessor.DataAccessor`."""
         plan = TaskPlan.objects.filter(task_id=self._claim.task_id).defer("plan_json").first()
         return plan.plan_file if plan else b""
 
-    @_gives_connection_back
+    @_reads
     def applied_state(self) -> AppliedState:
         """See :class:`~executor.core.accessor.DataAccessor`."""
         row = AppliedStateRow.objects.get(task_id=self._claim.task_id)

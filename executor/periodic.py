@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 
 import structlog
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import connection
 
 logger = structlog.get_logger(__name__)
 
@@ -22,8 +22,8 @@ class Periodic(threading.Thread):
         while not self._stopped.is_set():
             try:
                 self._act()
-            except (DatabaseError, InterfaceError, OSError) as error:
-                logger.warning("periodic_failed", thread=self.name, error=str(error).strip())
+            except Exception:  # a thread that ends says nothing, and leases run out
+                logger.exception("periodic_failed", thread=self.name)
             finally:
                 connection.close()
             self._stopped.wait(self._seconds)

@@ -5,6 +5,7 @@ then publishes a message as a hint. So the chain lives in the rows: a kill betwe
 nothing and doubles nothing.
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol
@@ -39,9 +40,11 @@ AFTER_APPLY = Stage.POST_APPLY_RUN_TASKS
 def close_stage(claim: Claim, outcome: StageOutcome) -> bool:
     """Ends a stage attempt under its fencing token and goes on; says whether the task has ended.
 
-    Tried again while PostgreSQL is away. Raises :class:`Fenced` if the claim is no longer ours.
+    Tried again while PostgreSQL is away: for ``applying`` without end, because until then its state is
+    only here. Raises :class:`Fenced` if the claim is no longer ours.
     """
-    return retry_transaction(partial(_close, claim, outcome), seconds=CLOSE_SECONDS)
+    seconds = math.inf if claim.name == Stage.APPLYING else CLOSE_SECONDS
+    return retry_transaction(partial(_close, claim, outcome), seconds=seconds)
 
 
 def _close(claim: Claim, outcome: StageOutcome) -> bool:
@@ -133,7 +136,7 @@ def open_gate(stage: TaskStage) -> bool:
         if not _close_gate(stage):
             return False
         task = WorkspaceTask.objects.select_for_update(of=("self",)).get(pk=stage.task_id)
-        if stage.name != AFTER_APPLY:
+        if not task.is_final:
             advance(task, stage, send=dispatch_after_commit)
     return True
 
@@ -175,7 +178,11 @@ def _finish_apply(task: WorkspaceTask, claim: Claim, outcome: StageOutcome) -> N
         locks.keep_locked(task, reason=saved.lock_reason)
         return transition(task, TaskStatus.FAILED, error_message=outcome.message)
     if outcome.result != "done":
-        return end_task(task, outcome.result, outcome.message)
+        # What was applied is in the platform's keeping, but in no state version: nobody may plan yet.
+        locks.keep_locked(
+            task, reason=f"The state of task #{task.pk} was not saved: {outcome.message}"
+        )
+        return transition(task, TaskStatus.FAILED, error_message=outcome.message)
     if not applied.succeeded:
         return end_task(task, "cancelled" if applied.cancelled else "failed", applied.error)
     task.resource_changes.filter(

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from executor.claims import Claim, Renewal, renew
 from executor.core.cancellation import CancelToken
+from workspaces.task_status import Stage
 
 FENCED = "the claim on this stage was taken away"
 
@@ -15,14 +16,14 @@ class RunningStages:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._stages: dict[int, CancelToken] = {}
+        self._stages: dict[int, tuple[Claim, CancelToken]] = {}
 
     @contextmanager
     def register(self, claim: Claim) -> Iterator[CancelToken]:
         """Keeps a claim alive as long as the block runs."""
         cancel = CancelToken()
         with self._lock:
-            self._stages[claim.token] = cancel
+            self._stages[claim.token] = (claim, cancel)
         try:
             yield cancel
         finally:
@@ -39,12 +40,14 @@ class RunningStages:
         renewed = {renewal.token: renewal for renewal in renew(list(mine))}
         with self._lock:
             for token in self._stages.keys() & mine.keys():
-                _pass_on(self._stages[token], renewed.get(token))
+                _pass_on(*self._stages[token], renewed.get(token))
 
 
-def _pass_on(cancel: CancelToken, renewal: Renewal | None) -> None:
-    if renewal is None:
+def _pass_on(claim: Claim, cancel: CancelToken, renewal: Renewal | None) -> None:
+    if renewal is None and claim.name != Stage.APPLYING:
         cancel.request(FENCED)
+    elif renewal is None:
+        return  # an apply is never stopped for our bookkeeping: whoever took it over waits for its end
     elif renewal.cancel_requested:
         cancel.request(renewal.cancel_reason)
 

@@ -11,9 +11,10 @@ from workspaces.task_status import TaskStatus
 # After 2 s, and then after twice as long each time up to 32 s: where all workers are busy, a hint is late
 # because it waits its turn, and repeating it every 2 s would only make the queue longer.
 STALE_STAGES = """
-SELECT id FROM workspaces_taskstage
- WHERE status = 'ready' AND COALESCE(dispatched_at, created_at)
-       < now() - interval '2 seconds' * power(2, GREATEST(0, LEAST(dispatch_count - 1, 4)))
+SELECT stage.id FROM workspaces_taskstage AS stage
+  JOIN workspaces_workspacetask AS task ON task.id = stage.task_id AND task.status = 'running'
+ WHERE stage.status = 'ready' AND COALESCE(stage.dispatched_at, stage.created_at)
+       < now() - interval '2 seconds' * power(2, GREATEST(0, LEAST(stage.dispatch_count - 1, 4)))
 """
 
 

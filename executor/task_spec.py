@@ -50,7 +50,7 @@ def build_task_spec(claim: Claim) -> TaskSpec:
         configuration=_configuration(task, snapshot, variables, claim),
         has_archive=snapshot.configuration_source == ConfigurationSource.ARCHIVE,
         environment=_environment(variables),
-        sensitive_values=tuple(row.value for row in variables if row.sensitive and row.value),
+        sensitive_values=_sensitive_values(snapshot, variables),
         targets=tuple(task.targets),
         lock_file=snapshot.lock_file or workspace.lock_file,
         last_init_hash=workspace.last_init_hash,
@@ -94,6 +94,16 @@ def _configuration(
 
 def _fallback(snapshot: TaskSnapshot) -> tuple[dict[str, Any], ...]:
     return (snapshot.tf_code,) if snapshot.tf_code else ()
+
+
+def _sensitive_values(
+    snapshot: TaskSnapshot, variables: list[WorkspaceVariable]
+) -> tuple[str, ...]:
+    """What the log must not show: sensitive variables, and the literals of sensitive outputs."""
+    outputs = map(_output, snapshot.outputs or [])
+    literals = (output.value for output in outputs if output.sensitive and not output.module)
+    values = [*(row.value for row in variables if row.sensitive), *literals]
+    return tuple(filter(None, values))
 
 
 def _output(entry: dict[str, Any]) -> Output:

@@ -6,9 +6,9 @@ from typing import cast
 
 import structlog
 from django.conf import settings
-from django.db import DataError, IntegrityError, ProgrammingError, connection
+from django.db import InterfaceError, OperationalError, connection
 
-from executor.claims import Claim, claim_stage
+from executor.claims import Claim, claim_stage, new_token
 from executor.core.accessor import Phase
 from executor.core.outcome import ApplyOutput, StageOutcome
 from executor.core.run import run_stage as run_core_stage
@@ -47,7 +47,8 @@ def executor_settings() -> ExecutorSettings:
 def run_stage(stage_id: int) -> None:
     """Runs one attempt at a stage, if it can be claimed: a message that came twice does nothing."""
     host = settings.WORKER_HOST
-    claim = retry_transaction(lambda: claim_stage(stage_id, host), seconds=CLAIM_SECONDS)
+    token = retry_transaction(new_token, seconds=CLAIM_SECONDS)
+    claim = retry_transaction(lambda: claim_stage(stage_id, host, token), seconds=CLAIM_SECONDS)
     if claim is None:
         return
     with structlog.contextvars.bound_contextvars(task_id=claim.task_id, stage=claim.name):
@@ -77,13 +78,24 @@ def _close(claim: Claim, outcome: StageOutcome) -> bool:
     """Closes the stage; what PostgreSQL refuses to store fails the task instead of hanging it."""
     try:
         return close_stage(claim, outcome)
-    except (DataError, IntegrityError, ProgrammingError) as error:
-        logger.exception("outcome_refused")
-        message = f"platform error: the result of {claim.name} could not be stored: {error}"
+    except (Fenced, OperationalError, InterfaceError):
+        raise
+    except Exception as error:  # noqa: BLE001  whatever it is, the task must not hang
+        # Not the error's text: PostgreSQL quotes the row that it refuses.
+        logger.warning("outcome_refused", error=type(error).__name__, sqlstate=sqlstate(error))
+        message = (
+            f"platform error: the result of {claim.name} could not be stored: "
+            f"{type(error).__name__} {sqlstate(error)}"
+        ).rstrip()
         failed = StageOutcome(
             "failed", message, output=_state_alone(outcome), last_line=outcome.last_line
         )
         return close_stage(claim, failed)
+
+
+def sqlstate(error: BaseException) -> str:
+    """PostgreSQL's code of a database error, empty for any other."""
+    return str(getattr(error.__cause__, "sqlstate", None) or "")
 
 
 def _state_alone(outcome: StageOutcome) -> ApplyOutput | None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from executor.claims import Claim, claim_stage
+from executor.claims import Claim, claim_stage, new_token
 from executor.core.outcome import PlanFileOutput, PlanOutput, StageOutcome
 from executor.pipeline import close_stage
 from iacplatform.accounts.models import Membership, Organization, User
@@ -57,7 +57,7 @@ def open_stage(task: WorkspaceTask) -> TaskStage:
 
 def claimed(task: WorkspaceTask, host: str = HOST) -> Claim:
     """Claims the task's ready stage."""
-    claim = claim_stage(open_stage(task).pk, host)
+    claim = claim_stage(open_stage(task).pk, host, new_token())
     assert claim is not None
     return claim
 

@@ -1,5 +1,6 @@
 """Model fields whose values are encrypted in the database (design §7)."""
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
@@ -50,3 +51,15 @@ class EncryptedTextField(EncryptedBinaryField):
     def from_bytes(self, content: bytes) -> str:
         """What was sealed."""
         return content.decode()
+
+
+class EncryptedJSONField(EncryptedBinaryField):
+    """What JSON can hold, sealed with AES-256-GCM in the column; ``None`` stays NULL."""
+
+    def to_bytes(self, value: Any) -> bytes:
+        """What is sealed."""
+        return json.dumps(value).encode()
+
+    def from_bytes(self, content: bytes) -> Any:
+        """What was sealed."""
+        return json.loads(content)

@@ -48,7 +48,9 @@ def main() -> int:
     arguments = parse_arguments()
     width = None if sys.stdout.isatty() else WIDTH_OF_A_FILE
     console = Console(highlight=False, soft_wrap=True, width=width)
-    signal.signal(signal.SIGTERM, _stop)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Of its own, because a shell starts what runs in its background with SIGINT ignored.
+        signal.signal(number, _stop)
     run, _ = COMMANDS[arguments.command]
     try:
         run(console, arguments.run_dir, arguments.port)

@@ -8,7 +8,7 @@ from django.db import IntegrityError, connection
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from executor.claims import claim_stage, renew
+from executor.claims import claim_stage, new_token, renew
 from executor.core.outcome import ApplyOutput, StageOutcome
 from executor.exceptions import Fenced
 from executor.pipeline import close_stage
@@ -61,7 +61,7 @@ def test_a_message_that_comes_twice_claims_nothing() -> None:
     stage = open_stage(task)
     claimed(task)
 
-    assert claim_stage(stage.pk, "host-b") is None
+    assert claim_stage(stage.pk, "host-b", new_token()) is None
 
 
 @pytest.mark.django_db(transaction=True)
@@ -71,7 +71,7 @@ def test_of_forty_claims_at_once_one_wins() -> None:
 
     def attempt(number: int) -> bool:
         try:
-            return claim_stage(stage.pk, f"host-{number}") is not None
+            return claim_stage(stage.pk, f"host-{number}", new_token()) is not None
         finally:
             connection.close()
 
@@ -112,7 +112,7 @@ def test_a_stage_of_a_task_that_ended_cannot_be_claimed() -> None:
     stage = open_stage(task)
     WorkspaceTask.objects.filter(pk=task.pk).update(status=TaskStatus.CANCELLED)
 
-    assert claim_stage(stage.pk, HOST) is None
+    assert claim_stage(stage.pk, HOST, new_token()) is None
 
 
 @pytest.mark.django_db
@@ -120,7 +120,7 @@ def test_a_stage_of_a_task_that_is_to_be_cancelled_cannot_be_claimed() -> None:
     task = a_running_task()
     WorkspaceTask.objects.filter(pk=task.pk).update(cancel_requested_at=Now())
 
-    assert claim_stage(open_stage(task).pk, HOST) is None
+    assert claim_stage(open_stage(task).pk, HOST, new_token()) is None
 
 
 @pytest.mark.django_db
@@ -128,7 +128,7 @@ def test_a_stage_that_this_code_does_not_know_is_not_claimed() -> None:
     stage = open_stage(a_running_task())
     TaskStage.objects.filter(pk=stage.pk).update(name="dusting")
 
-    assert claim_stage(stage.pk, HOST) is None
+    assert claim_stage(stage.pk, HOST, new_token()) is None
 
 
 @pytest.mark.django_db
@@ -138,8 +138,22 @@ def test_applying_is_claimed_once_in_the_life_of_a_task() -> None:
     assert claim.name == Stage.APPLYING
     TaskStage.objects.filter(pk=claim.stage_id).update(status="ready", token=None, lease_until=None)
 
-    assert claim_stage(claim.stage_id, "host-b") is None
+    assert claim_stage(claim.stage_id, "host-b", new_token()) is None
     assert TaskStage.objects.get(pk=claim.stage_id).status == "ready"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("applying", [False, True])
+def test_a_claim_whose_reply_was_lost_is_found_again_by_its_token(applying: bool) -> None:
+    task = a_task_ready_to_apply() if applying else a_running_task()
+    stage, token = open_stage(task), new_token()
+
+    first = claim_stage(stage.pk, HOST, token)
+    again = claim_stage(stage.pk, HOST, token)
+
+    assert first == again
+    assert first is not None
+    assert first.attempts == 1
 
 
 @pytest.mark.django_db

@@ -1,7 +1,9 @@
 """The platform as a stage sees it: reads from the snapshot, writes fenced by the claim."""
 
+import os
 from datetime import UTC, datetime
 
+import psycopg
 import pytest
 from django.db import connection
 
@@ -52,6 +54,27 @@ def test_lines_that_are_given_again_are_stored_once(claim: Claim) -> None:
         accessor.store_lines([a_line(1)])
 
     assert TaskLog.objects.filter(task_id=claim.task_id).count() == 1
+
+
+def test_lines_that_come_again_with_newer_ones_behind_them_are_all_stored(claim: Claim) -> None:
+    accessor = LocalAccessor(claim)
+    accessor.store_lines([a_line(1), a_line(2)])
+
+    accessor.store_lines([a_line(1), a_line(2), a_line(3, "newer")])
+
+    row = TaskLog.objects.get(task_id=claim.task_id)
+    assert (row.line_count, row.content) == (3, "hello\nhello\nnewer\n")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_postgresql_has_ended_is_replaced(claim: Claim) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (pid,) = cursor.fetchone()
+    with psycopg.connect(os.environ["DATABASE_URL"]) as other:
+        other.execute("SELECT pg_terminate_backend(%s)", [pid])
+
+    assert LocalAccessor(claim).task().task_id == claim.task_id
 
 
 def test_a_fenced_attempt_writes_nothing(claim: Claim) -> None:

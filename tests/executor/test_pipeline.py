@@ -21,6 +21,7 @@ from workspaces.models import TaskStage, Workspace, WorkspaceTask
 from workspaces.services.queue import start_next
 from workspaces.services.tasks import start_apply
 from workspaces.task_status import TaskStatus, TaskType
+from workspaces.transitions import transition
 
 pytestmark = pytest.mark.django_db
 CHANGES = {"add": 1, "has_changes": True}
@@ -170,6 +171,31 @@ def test_an_apply_that_never_began_ends_the_task_at_once() -> None:
     assert nothing_open(task)
 
 
+def test_a_state_that_was_not_saved_for_any_reason_keeps_the_workspace_locked() -> None:
+    """What was applied is in no state version: a plan would want to create it again."""
+    task = a_running_task()
+    finish_plan(task, **CHANGES)
+    start_apply(task, actor="ada")
+    apply_until_saved(task)
+
+    finish_stage(task, result="failed", message="platform error: OperationalError")
+
+    workspace = Workspace.objects.get(pk=task.workspace_id)
+    assert task.status == TaskStatus.FAILED
+    assert workspace.is_locked
+    assert f"The state of task #{task.pk} was not saved" in workspace.lock_reason
+
+
+def test_a_resource_with_a_very_long_address_is_stored() -> None:
+    task = a_running_task()
+    address = f'a.b["{"k" * 5000}"]'
+    change = ResourceChange(address, "a", "b", "", "managed", "create", None, {})
+
+    finish_plan(task, **CHANGES, resource_changes=(change,))
+
+    assert task.resource_changes.get().resource_address == address
+
+
 def test_a_state_that_cannot_be_saved_leaves_the_workspace_locked_with_the_reason() -> None:
     """O5, F6: also for a task without a creator."""
     task = a_running_task()
@@ -277,6 +303,16 @@ def test_an_opened_gate_lets_the_task_go_on_once(settings: Settings) -> None:
     assert [open_gate(gate), open_gate(gate)] == [True, False]
 
     assert statuses(gate.task)[2:] == [("pre_plan_run_tasks", "done"), ("planning", "ready")]
+
+
+def test_an_opened_gate_revives_no_task_that_has_ended(settings: Settings) -> None:
+    task = a_task_at_the_gate(settings)
+    gate = open_stage(task)
+    transition(task, TaskStatus.CANCELLED)
+
+    assert open_gate(gate)
+
+    assert nothing_open(task)
 
 
 def test_a_refused_gate_fails_the_task(settings: Settings) -> None:

@@ -1,5 +1,7 @@
 """What keeps the claims of a process alive."""
 
+from dataclasses import replace
+
 import pytest
 from django.db.models.functions import Now
 
@@ -47,6 +49,17 @@ def test_a_stage_whose_claim_was_taken_away_is_asked_to_stop() -> None:
         TaskStage.objects.filter(pk=claim.stage_id).update(token=claim.token + 1)
         running.renew_all()
         assert cancel.reason == FENCED
+
+
+def test_an_apply_whose_claim_was_taken_away_is_never_stopped() -> None:
+    """Whoever took it over waits for its end: an apply that is killed leaves things half made."""
+    task, running = a_running_task(), RunningStages()
+    claim = replace(claimed(task), name="applying")
+
+    with running.register(claim) as cancel:
+        TaskStage.objects.filter(pk=claim.stage_id).update(token=claim.token + 1)
+        running.renew_all()
+        assert not cancel.requested
 
 
 def test_a_stage_that_has_ended_is_forgotten() -> None:

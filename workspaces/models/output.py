@@ -4,9 +4,11 @@ from django.db import models
 from django.db.models import F
 from django.db.models.functions import Now
 
+from iacplatform.common.fields import EncryptedTextField
 from iacplatform.common.ids import new_id
 from workspaces.models.task import WorkspaceTask
 from workspaces.models.workspace import Workspace
+from workspaces.task_status import LIVE
 
 STATIC_OUTPUT = "__static__"
 
@@ -32,7 +34,9 @@ class WorkspaceOutput(models.Model):
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="outputs")
     resource_name = models.CharField(max_length=200, blank=True, default=STATIC_OUTPUT)
     output_name = models.CharField(max_length=100)
-    output_value = models.TextField(help_text="An expression such as ${module.x.y}, or a literal")
+    output_value = EncryptedTextField(
+        help_text="An expression such as ${module.x.y}, or a literal, which may be a secret"
+    )
     description = models.CharField(max_length=500, blank=True)
     sensitive = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -86,8 +90,10 @@ class RemoteDataTokenQuerySet(models.QuerySet["RemoteDataToken"]):
     """Which tokens open anything."""
 
     def usable(self) -> "RemoteDataTokenQuerySet":
-        """Tokens that are neither expired nor used up; PostgreSQL's clock decides."""
-        return self.filter(expires_at__gt=Now(), used_count__lt=F("max_uses"))
+        """Tokens of live tasks, neither expired nor used up; PostgreSQL's clock decides."""
+        return self.filter(
+            task__status__in=LIVE, expires_at__gt=Now(), used_count__lt=F("max_uses")
+        )
 
 
 class RemoteDataToken(models.Model):

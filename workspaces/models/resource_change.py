@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import MD5
 
 from workspaces.models.task import WorkspaceTask
 
@@ -31,10 +32,10 @@ class ResourceChange(models.Model):
     task = models.ForeignKey(
         WorkspaceTask, on_delete=models.CASCADE, related_name="resource_changes"
     )
-    resource_address = models.CharField(max_length=500)
-    resource_type = models.CharField(max_length=100)
-    resource_name = models.CharField(max_length=200)
-    module_address = models.CharField(max_length=500, blank=True)
+    resource_address = models.TextField()
+    resource_type = models.TextField()
+    resource_name = models.TextField()
+    module_address = models.TextField(blank=True)
     action = models.CharField(max_length=10, choices=ChangeAction.choices)
     changes_before = models.JSONField(null=True)
     changes_after = models.JSONField(null=True)
@@ -44,14 +45,13 @@ class ResourceChange(models.Model):
     apply_started_at = models.DateTimeField(null=True)
     apply_completed_at = models.DateTimeField(null=True)
     apply_error = models.TextField(blank=True)
-    resource_id = models.CharField(max_length=500, blank=True, help_text="The cloud's id")
+    resource_id = models.TextField(blank=True, help_text="The cloud's id")
 
     class Meta:
         ordering = ["id"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["task", "resource_address"], name="one_change_a_resource"
-            ),
+            # By a hash: an index entry holds 2,700 bytes, an address with a long key may hold more.
+            models.UniqueConstraint("task", MD5("resource_address"), name="one_change_a_resource"),
             models.CheckConstraint(
                 condition=Q(apply_status__in=ApplyStatus.values), name="known_apply_status"
             ),

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from iacplatform.accounts.models import User
-from iacplatform.common.fields import EncryptedBinaryField
+from iacplatform.common.fields import EncryptedBinaryField, EncryptedJSONField
 from workspaces.models.configuration_version import ConfigurationVersion
 from workspaces.models.engine_version import EngineVersion
 from workspaces.models.workspace import ConfigurationSource, Workspace
@@ -127,14 +127,14 @@ class TaskSnapshot(models.Model):
 
     ``resource_versions`` maps a resource id to ``{"resource_db_id", "version_id", "version"}``, ``variables`` is
     a list of ``{"variable_id", "version", "variable_type"}`` (references, no values), ``outputs`` and
-    ``remote_data`` are lists of definitions.
+    ``remote_data`` are lists of definitions; a static output's literal may be a secret.
     """
 
     task = models.OneToOneField(WorkspaceTask, on_delete=models.CASCADE, related_name="snapshot")
     resource_versions = models.JSONField(null=True)
     variables = models.JSONField(null=True)
     provider_config = models.JSONField(null=True)
-    outputs = models.JSONField(null=True)
+    outputs = EncryptedJSONField(null=True)
     remote_data = models.JSONField(null=True)
     tf_code = models.JSONField(null=True)
     configuration_source = models.CharField(max_length=10, choices=ConfigurationSource.choices)

@@ -91,7 +91,6 @@ class Workspace(models.Model):
     outputs_allowed = models.ManyToManyField(
         "self", symmetrical=False, blank=True, related_name="+"
     )
-    show_unchanged_resources = models.BooleanField(default=False)
     created_by = models.ForeignKey(
         User, on_delete=models.SET_NULL, null=True, editable=False, related_name="+"
     )

@@ -7,7 +7,7 @@ from iacplatform.common.errors import InvalidInput
 from iacplatform.terraform.hcl import is_identifier
 from workspaces.models import Workspace, WorkspaceOutput, WorkspaceRemoteData
 from workspaces.models.output import STATIC_OUTPUT
-from workspaces.services.editing import editing
+from workspaces.services.editing import editing, read_again
 from workspaces.services.remote_data import may_read_outputs
 
 OUTPUT_TAKEN = "the resource has another output of this name"
@@ -22,14 +22,19 @@ def hides_value(output: WorkspaceOutput) -> bool:
 def save_output(output: WorkspaceOutput, **fields: Any) -> None:
     """Creates an output or changes one.
 
-    A sensitive literal keeps its value where the new one is empty, for that is how it is shown.
-    Raises ``WorkspaceLocked``, ``InvalidInput``, or ``Conflict`` for a name that is taken.
+    A sensitive literal keeps its value where the new one is empty, for that is how it is shown, and
+    stays a sensitive literal. Raises ``WorkspaceLocked``, ``InvalidInput``, ``NotFound`` for one that
+    was deleted, or ``Conflict`` for a name that is taken.
     """
-    if hides_value(output) and fields.get("output_value") == "":
-        del fields["output_value"]
     with editing(output.workspace) as workspace:
+        read_again(output)
+        hidden = output.pk is not None and hides_value(output)
+        if hidden and fields.get("output_value") == "":
+            del fields["output_value"]
         for name, value in fields.items():
             setattr(output, name, value)
+        if hidden and not hides_value(output):
+            raise InvalidInput("sensitive", "a sensitive literal cannot be made readable")
         _check_output(workspace, output)
         with taken("one_output_a_name", "output_name", OUTPUT_TAKEN):
             output.save()
@@ -45,9 +50,10 @@ def save_remote_data(remote_data: WorkspaceRemoteData, **fields: Any) -> None:
     """Creates a definition of remote data or changes one.
 
     Raises ``WorkspaceLocked``, ``InvalidInput`` where the source shares nothing with this workspace,
-    or ``Conflict`` for a name that is taken.
+    ``NotFound`` for one that was deleted, or ``Conflict`` for a name that is taken.
     """
     with editing(remote_data.workspace) as workspace:
+        read_again(remote_data)
         for name, value in fields.items():
             setattr(remote_data, name, value)
         _check_remote_data(workspace, remote_data)

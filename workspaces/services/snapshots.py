@@ -28,7 +28,7 @@ def take_snapshot(task: WorkspaceTask, engine_version: EngineVersion) -> TaskSna
         resource_versions={} if from_archive else _resource_versions(workspace),
         variables=_variables(workspace),
         provider_config=workspace.provider_config,
-        outputs=_outputs(workspace),
+        outputs=_outputs(workspace, static_only=from_archive),
         remote_data=list(
             workspace.remote_data.values("remote_data_id", "source_workspace_id", "data_name")
         ),
@@ -51,10 +51,11 @@ def _resource_versions(workspace: Workspace) -> dict[str, Any]:
     }
 
 
-def _outputs(workspace: Workspace) -> list[dict[str, Any]]:
+def _outputs(workspace: Workspace, *, static_only: bool) -> list[dict[str, Any]]:
     """Static outputs and those of resources that are there; a deleted resource has none (§5.3)."""
     there = Q(resource_name__in=["", STATIC_OUTPUT])
-    there |= Q(resource_name__in=workspace.resources.active().values("resource_id"))
+    if not static_only:  # an archive has no modules of the platform's resources
+        there |= Q(resource_name__in=workspace.resources.active().values("resource_id"))
     fields = ("resource_name", "output_name", "output_value", "description", "sensitive")
     return [dict(row) for row in workspace.outputs.filter(there).values(*fields)]
 

@@ -79,9 +79,11 @@ def test_up_stays_with_a_plan_that_the_printed_command_approves(run_dir: Path) -
         header, value, url = curl.groups()
         answer = requests.post(url, headers={header: value}, timeout=30)
         assert (answer.status_code, answer.json()["status"]) == (200, "running")
-    finally:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.communicate()
 
     assert process.returncode == 0
     assert processes_of(run_dir) == []

@@ -42,7 +42,6 @@ class WorkspaceSummarySerializer(serializers.ModelSerializer[Workspace]):
             "locked_at",
             "lock_reason",
             "outputs_sharing",
-            "show_unchanged_resources",
             "created_by",
             "last_plan_at",
             "last_apply_at",
