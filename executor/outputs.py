@@ -17,9 +17,7 @@ from executor.core.outcome import (
     StageOutcome,
     StageOutput,
 )
-from iacplatform.terraform.exceptions import StateError
 from iacplatform.terraform.plan import ResourceChange as PlannedChange
-from iacplatform.terraform.state import resource_ids
 from workspaces.models import (
     AppliedState,
     ResourceChange,
@@ -91,8 +89,7 @@ def _(output: ApplyOutput, claim: Claim, outcome: StageOutcome) -> None:
         error="" if succeeded else outcome.message,
     )
     WorkspaceTask.objects.filter(pk=claim.task_id).update(outputs=_storable(output.outputs))
-    if output.state is not None:
-        _complete_ids(claim.task_id, output.state)
+    _complete_ids(claim.task_id, output.resource_ids)
 
 
 @store_output.register
@@ -100,16 +97,12 @@ def _(output: SavedStateOutput, claim: Claim, outcome: StageOutcome) -> None:
     Workspace.objects.filter(pk=claim.workspace_id).update(last_apply_at=Now())
 
 
-def _complete_ids(task_id: int, state: bytes) -> None:
+def _complete_ids(task_id: int, resource_ids: dict[str, str]) -> None:
     """Fills in the cloud's ids that the engine did not print (reference §5.8, step 6)."""
     lacking = ResourceChange.objects.filter(task_id=task_id, resource_id="")
     rows = list(lacking.only("id", "resource_address"))
-    try:
-        ids = resource_ids(state) if rows else {}
-    except StateError:
-        return  # saving the state will say so
     for row in rows:
-        row.resource_id = ids.get(row.resource_address, "")
+        row.resource_id = resource_ids.get(row.resource_address, "")
     ResourceChange.objects.bulk_update(rows, ["resource_id"], batch_size=CHANGES_PER_INSERT)
 
 

@@ -19,9 +19,12 @@ from executor.dispatch import dispatch_after_commit, hint_after_commit
 from executor.gates import gates_for
 from executor.outputs import store_output
 from executor.retry import retry_transaction
+from workspaces.exceptions import SnapshotInvalid
 from workspaces.models import AppliedState, ApplyStatus, TaskStage, WorkspaceTask
 from workspaces.services import locks
 from workspaces.services.queue import open_stage
+from workspaces.services.resources import mark_applied
+from workspaces.services.snapshots import validate_snapshot
 from workspaces.services.tasks import start_apply
 from workspaces.task_status import (
     GATES,
@@ -64,6 +67,8 @@ def _go_on(task: WorkspaceTask, claim: Claim, outcome: StageOutcome) -> None:
         return advance(task, claim)
     if claim.name == Stage.SAVING_STATE:
         return _finish_apply(task, claim, outcome)
+    if outcome.result == "done" and task.cancel_requested_at is not None:
+        return end_task(task, "cancelled", task.cancel_reason)
     if outcome.result == "done":
         return advance(task, claim)
     return end_task(task, outcome.result, outcome.message)
@@ -167,8 +172,16 @@ def decide(task: WorkspaceTask) -> None:
         return end_task(task, "failed", reason)
     transition(task, TaskStatus.APPLY_PENDING, stage=Stage.APPLY_PENDING)
     if task.auto_apply:
-        start_apply(task, actor=SYSTEM, description="Applied automatically")
+        _apply_automatically(task)
     return None
+
+
+def _apply_automatically(task: WorkspaceTask) -> None:
+    try:
+        validate_snapshot(task)
+    except SnapshotInvalid as error:
+        return end_task(task, "failed", str(error))
+    return start_apply(task, actor=SYSTEM, description="Applied automatically")
 
 
 def _finish_apply(task: WorkspaceTask, claim: Claim, outcome: StageOutcome) -> None:
@@ -188,7 +201,10 @@ def _finish_apply(task: WorkspaceTask, claim: Claim, outcome: StageOutcome) -> N
     task.resource_changes.filter(
         apply_status__in=[ApplyStatus.PENDING, ApplyStatus.APPLYING]
     ).update(apply_status=ApplyStatus.COMPLETED, apply_completed_at=Now())
+    mark_applied(task)
     locks.release_task_lock(task)
+    # It is a state version now: one copy of it is enough.
+    AppliedState.objects.filter(task=task).update(content=None)
     transition(task, TaskStatus.APPLIED, stage=Stage.APPLIED)
     _enter_gate(task, claim, AFTER_APPLY)
     return None
@@ -201,4 +217,5 @@ def end_task(task: WorkspaceTask, result: str, message: str) -> None:
     )
     locks.release_task_lock(task)
     status = TaskStatus.CANCELLED if result == "cancelled" else TaskStatus.FAILED
-    transition(task, status, reason=message[:500], error_message=message)
+    actor = task.cancel_requested_by if result == "cancelled" else ""
+    transition(task, status, actor=actor or SYSTEM, reason=message[:500], error_message=message)

@@ -5,6 +5,7 @@ from django.db import connection
 from executor.dispatch import dispatch
 from iacplatform.common.locks import try_exclusive
 from workspaces.models import Workspace
+from workspaces.services.cancellation import settle_cancellations
 from workspaces.services.queue import start_next
 from workspaces.task_status import TaskStatus
 
@@ -29,6 +30,7 @@ def sweep() -> None:
         dispatch(stage_id, shared=True)
     for workspace_id in waiting:
         start_next(workspace_id)
+    settle_cancellations()
 
 
 def _stale_stages() -> list[int]:

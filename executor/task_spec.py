@@ -13,7 +13,9 @@ from iacplatform.terraform.configuration import (
     Variable,
     module_name,
 )
+from iacplatform.terraform.exceptions import ConfigurationError
 from iacplatform.terraform.hcl import ValueFormat
+from workspaces.exceptions import SnapshotInvalid
 from workspaces.models import (
     ChangeAction,
     ConfigurationSource,
@@ -25,7 +27,7 @@ from workspaces.models import (
     WorkspaceVariable,
 )
 from workspaces.models.output import STATIC_OUTPUT
-from workspaces.services.remote_data import issue_token
+from workspaces.services.remote_data import issue_token, remote_sources
 from workspaces.services.snapshots import snapshot_code, snapshot_variables
 from workspaces.task_status import Stage
 
@@ -34,7 +36,10 @@ WRITES_FILES = frozenset(KNOWN_STAGES) - {Stage.SAVING_STATE}
 
 
 def build_task_spec(claim: Claim) -> TaskSpec:
-    """Everything a stage needs to know of its task, in one object."""
+    """Everything a stage needs to know of its task, in one object.
+
+    Raises :class:`ConfigurationError` naming remote data that cannot be read any more.
+    """
     task = WorkspaceTask.objects.select_related("workspace", "snapshot__engine_version").get(
         pk=claim.task_id
     )
@@ -118,15 +123,13 @@ def _output(entry: dict[str, Any]) -> Output:
 
 
 def _remote_data(task: WorkspaceTask, snapshot: TaskSnapshot) -> tuple[RemoteData, ...]:
-    definitions = snapshot.remote_data or []
-    sources = Workspace.objects.in_bulk([entry["source_workspace_id"] for entry in definitions])
+    try:
+        sources = remote_sources(snapshot)
+    except SnapshotInvalid as error:
+        raise ConfigurationError(f"{error}.") from error
     return tuple(
-        RemoteData(
-            name=entry["data_name"],
-            url=_outputs_url(sources[entry["source_workspace_id"]]),
-            token=issue_token(sources[entry["source_workspace_id"]], task),
-        )
-        for entry in definitions
+        RemoteData(name=name, url=_outputs_url(source), token=issue_token(source, task))
+        for name, source in sources.items()
     )
 
 

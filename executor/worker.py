@@ -41,6 +41,8 @@ def executor_settings() -> ExecutorSettings:
         init_waits=tuple(settings.INIT_RETRY_WAITS),
         state_save_waits=tuple(settings.STATE_SAVE_WAITS),
         cli_config_file=Path(config_file) if config_file else None,
+        max_archive_bytes=settings.ARCHIVE_MAX_UNPACKED_BYTES,
+        max_archive_files=settings.ARCHIVE_MAX_FILES,
     )
 
 

@@ -1,4 +1,4 @@
-"""What a Celery worker process does when it starts and stops, if it consumes stages."""
+"""What a Celery worker process does when it starts and stops, by the queues it consumes."""
 
 from typing import Any
 
@@ -11,9 +11,12 @@ from executor.leftovers import remove_leftovers
 from executor.models import WorkerHost
 from executor.periodic import Periodic
 from executor.running import running_stages
+from executor.sweep import sweep
 from workspaces.task_status import ExecutionMode
 
+CONTROL = "control"
 LEFTOVERS_SECONDS = 60.0
+SWEEP_SECONDS = 5.0
 
 
 class Presence:
@@ -53,14 +56,17 @@ def consumed_mode(queues: Any) -> str | None:
 
 @worker_ready.connect
 def start_threads(sender: Any, **_: Any) -> None:
-    """A worker of a stage queue keeps its claims alive and its disk clean."""
-    mode = consumed_mode(sender.app.amqp.queues.consume_from)
-    if mode is None:
-        return
-    presence = Presence(settings.WORKER_HOST, mode)
-    _presences.append(presence)
-    _threads.append(Periodic("heartbeat", presence.renew, settings.RENEW_SECONDS))
-    _threads.append(Periodic("leftovers", remove_leftovers, LEFTOVERS_SECONDS))
+    """A stage worker keeps its claims alive and its disk clean, a control worker sweeps."""
+    queues = sender.app.amqp.queues.consume_from
+    mode = consumed_mode(queues)
+    if mode is not None:
+        presence = Presence(settings.WORKER_HOST, mode)
+        _presences.append(presence)
+        _threads.append(Periodic("heartbeat", presence.renew, settings.RENEW_SECONDS))
+        _threads.append(Periodic("leftovers", remove_leftovers, LEFTOVERS_SECONDS))
+    if CONTROL in queues:
+        # Beside beat, which may be dead: together they sweep no more than one of them would.
+        _threads.append(Periodic("sweep", sweep, SWEEP_SECONDS))
     for thread in _threads:
         thread.start()
 

@@ -6,12 +6,14 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Coalesce, Now
 
+from iacplatform.common.conflicts import violated
 from workspaces.exceptions import MoveNotAllowed, StatusChanged
 from workspaces.models import TaskTransition, WorkspaceTask
 from workspaces.signals import task_transitioned
 from workspaces.task_status import ALLOWED_MOVES, FINAL, TaskStatus
 
 SYSTEM = "system"
+ONE_LIVE_CHANGE = "one_live_plan_and_apply_a_workspace"
 
 
 def transition(
@@ -41,6 +43,8 @@ def transition(
             _compare_and_set(task, observed, to, changes)
             _record(task, observed, to, actor, reason)
     except IntegrityError as error:
+        if violated(error) != ONE_LIVE_CHANGE:
+            raise
         raise StatusChanged(
             f"Task #{task.pk} cannot start: another plan-and-apply of the workspace is live"
         ) from error

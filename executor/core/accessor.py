@@ -9,7 +9,7 @@ resources) goes through the methods here.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from iacplatform.terraform.configuration import Configuration
 
@@ -48,8 +48,8 @@ class TaskSpec:
     engine: EngineRelease
     configuration: Configuration
     has_archive: bool = False
-    environment: dict[str, str] = field(default_factory=dict)
-    sensitive_values: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict, repr=False)
+    sensitive_values: tuple[str, ...] = field(default=(), repr=False)
     targets: tuple[str, ...] = ()
     lock_file: str = ""
     last_init_hash: str = ""
@@ -85,7 +85,7 @@ class ResourceProgress:
 class AppliedState:
     """The state file as the engine left it and how the apply ended, as ``applying`` stored it."""
 
-    content: bytes | None
+    content: bytes | None = field(repr=False)
     succeeded: bool
     cancelled: bool = False
     error: str = ""
@@ -132,6 +132,3 @@ class DataAccessor(Protocol):
 
     def save_state(self, content: bytes) -> int:
         """Stores a new state version and returns its number; raises :class:`StateSaveError`."""
-
-
-JSONObject = dict[str, Any]

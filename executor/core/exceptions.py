@@ -1,6 +1,12 @@
 """How a stage can fail; :mod:`executor.core.run` turns each into an outcome."""
 
+import logging
+import traceback
 from typing import Literal
+
+from executor.core.redaction import Redactor
+
+_logger = logging.getLogger(__name__)
 
 
 class StageError(Exception):
@@ -23,13 +29,15 @@ class EngineError(StageError):
         self.kind = kind
 
 
-class ArchiveError(StageError):
-    """An uploaded configuration is refused; the message names the member that is at fault."""
-
-
 class WorkDirectoryBusyError(StageError):
     """Another engine process is still alive in the work directory."""
 
 
 class TaskCancelled(Exception):
     """The task was cancelled while the stage ran; the message is the reason that was given."""
+
+
+def platform_error(error: Exception, redactor: Redactor) -> str:
+    """Logs an error of ours with its traceback, both redacted, and returns what a person reads."""
+    _logger.error("%s", redactor.redact("".join(traceback.format_exception(error))))
+    return redactor.redact(f"platform error: {type(error).__name__}: {error}")

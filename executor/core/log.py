@@ -1,5 +1,7 @@
 """A stage's part of its task's log: numbered, redacted, on disk at once and shipped in batches."""
 
+import contextlib
+import logging
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,12 +17,15 @@ Level = Literal["DEBUG", "INFO", "WARN", "ERROR"]
 _LEVELS: tuple[Level, ...] = ("DEBUG", "INFO", "WARN", "ERROR")
 _KINDS: dict[Stream, LineKind] = {"stdout": "output", "stderr": "error"}
 
+_logger = logging.getLogger(__name__)
+
 
 class TaskLog:
     """Writes the lines of one stage; to be used by the stage's own thread only.
 
     Platform lines are ``[HH:MM:SS.mmm] [LEVEL] message``, the engine's are as it wrote them
-    (reference §5.10), both with sensitive values masked. Times are UTC.
+    (reference §5.10), both with sensitive values masked. Times are UTC. A file that cannot be
+    written, on a full disk say, costs the file alone: each line is shipped all the same.
     """
 
     def __init__(
@@ -39,6 +44,7 @@ class TaskLog:
         self._stage = stage
         self._least = _LEVELS.index(level)
         self._file = None if path is None else _open(path)
+        self._file_failed = False
         self._streams = {stream: redactor.stream() for stream in _KINDS}
         self._unfinished: dict[Stream, str] = {"stdout": "", "stderr": ""}
         self.last_line = first_line - 1
@@ -77,7 +83,8 @@ class TaskLog:
     def close(self) -> None:
         """Ships what is left; raises what :meth:`LogShipper.close` raises."""
         if self._file is not None:
-            os.close(self._file)
+            with contextlib.suppress(OSError):
+                os.close(self._file)
             self._file = None
         self._shipper.close()
 
@@ -91,7 +98,15 @@ class TaskLog:
         line = LogLine(self.last_line, text, kind, self._stage, datetime.now(UTC))
         self._shipper.add_line(line)
         if self._file is not None:
-            os.write(self._file, f"{text}\n".encode(errors="replace"))
+            self._append(self._file, f"{text}\n")
+
+    def _append(self, file: int, text: str) -> None:
+        try:
+            os.write(file, text.encode(errors="replace"))
+        except OSError as error:
+            if not self._file_failed:
+                _logger.warning("The log file of a stage cannot be written: %s", error)
+            self._file_failed = True
 
 
 def _open(path: Path) -> int:

@@ -1,5 +1,6 @@
 """Log lines and resource progress on their way from a stage to the platform, in batches."""
 
+import contextlib
 import logging
 import threading
 import time
@@ -119,8 +120,14 @@ class LogShipper:
             if any(earlier):
                 self._changed.notify()
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="task-log", daemon=True)
-                self._thread.start()
+                self._start()
+
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._run, name="task-log", daemon=True)
+        # A host that has no thread left gets its lines when the log is closed.
+        with contextlib.suppress(RuntimeError):
+            thread.start()
+            self._thread = thread
 
     def _run(self) -> None:
         while due := self._wait():

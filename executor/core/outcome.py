@@ -21,15 +21,18 @@ class InitOutput:
 class PlanFileOutput:
     """The plan file that ``planning`` wrote and its sha256 (hex)."""
 
-    content: bytes
+    content: bytes = field(repr=False)
     plan_hash: str
 
 
 @dataclass(frozen=True)
 class PlanOutput:
-    """The plan as ``show -json`` tells it (the engine's own bytes) and what was read from it."""
+    """The plan as ``show -json`` tells it (the engine's own bytes) and what was read from it.
 
-    plan_json: bytes
+    In the summary the task's sensitive values are masked, wherever the plan shows them.
+    """
+
+    plan_json: bytes = field(repr=False)
     summary: PlanSummary
 
 
@@ -37,11 +40,13 @@ class PlanOutput:
 class ApplyOutput:
     """The state file after ``applying`` (``None`` if there is none) and the root outputs.
 
-    ``outputs`` maps a name to ``{"value", "type", "sensitive"}``; a sensitive value is masked.
+    ``outputs`` maps a name to ``{"value", "type", "sensitive"}``, ``resource_ids`` an address to the
+    cloud's id; sensitive values are masked in both.
     """
 
-    state: bytes | None
+    state: bytes | None = field(repr=False)
     outputs: dict[str, Any] = field(default_factory=dict)
+    resource_ids: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,6 @@ class SavedStateOutput:
     """What ``saving_state`` stored; ``lock_reason`` is set when all tries failed."""
 
     version: int | None = None
-    backup_path: str = ""
     lock_reason: str = ""
 
 

@@ -14,6 +14,7 @@ from iacplatform.terraform.archive import ArchiveLimits, extract_archive
 from iacplatform.terraform.configuration import provider_config_hash, render
 
 OVERRIDE_FILE = "iacplatform_override.tf.json"
+BACKEND_RECORD = ".terraform/terraform.tfstate"
 
 # An override file replaces what the uploaded configuration says of its backend: the platform keeps
 # the state, and takes it from this file.
@@ -86,7 +87,10 @@ def ensure_plan(stage: StageContext) -> None:
 
 
 def initialise(stage: StageContext) -> InitOutput:
-    """Runs ``init``, again after a wait where the network has failed (reference §5.5)."""
+    """Runs ``init``, again after a wait where the network has failed (reference §5.5).
+
+    Raises :class:`StageError` where the configuration has a backend of its own.
+    """
     stage.workdir.remove_file(".terraform")
     arguments = ("init", "-no-color", "-input=false", *(["-upgrade"] if _upgrades(stage) else []))
     for wait in (*stage.settings.init_waits, None):
@@ -102,6 +106,7 @@ def initialise(stage: StageContext) -> InitOutput:
             raise EngineFailed(result.error)
         stage.log.message("WARN", f"The network failed during init; trying again in {wait:g} s.")
         stage.cancel.wait(wait)
+    _check_backend(stage)
     _publish_plugins(stage)
     stage.complete("init")
     spec = stage.spec
@@ -151,6 +156,21 @@ def _upgrades(stage: StageContext) -> bool:
         provider_config_hash(spec.configuration.provider_config),
         spec.engine.version,
     )
+
+
+def _check_backend(stage: StageContext) -> None:
+    """Raises :class:`StageError` unless the engine keeps its state where the platform reads it.
+
+    Override files are merged in the order of their names, and an archive's may come last.
+    """
+    record = json.loads(stage.workdir.read(BACKEND_RECORD) or b"{}")
+    backend = record.get("backend") or {"type": "local"}
+    path = (backend.get("config") or {}).get("path")
+    if record.get("state_store") or backend["type"] != "local" or path not in {None, STATE_FILE}:
+        raise StageError(
+            "The platform keeps the state, but an override file of the configuration moves it"
+            " elsewhere: remove backend, cloud and state_store blocks from the override files."
+        )
 
 
 def _lock_file(stage: StageContext) -> str:

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
+from typing import Any
 
 from iacplatform.terraform.hcl import quote
 from iacplatform.terraform.sensitivity import SENSITIVE
@@ -13,6 +14,7 @@ MIN_LENGTH = 4
 
 # A text in quotes inside an HCL or JSON value, and what makes it the key of something.
 _INNER_TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"(\s*[=:])?')
+_ADDRESS_KEY = re.compile(r'\["(?:[^"\\]|\\.)*"\]')
 
 
 class Redactor:
@@ -53,6 +55,24 @@ class Redactor:
         if not any(pattern in text for pattern in self.patterns):
             return text
         return self._search.sub(SENSITIVE, text)
+
+    def redact_value(self, value: Any) -> Any:
+        """Returns a JSON value with the sensitive ones masked in its texts, keys and numbers."""
+        if not self.patterns:
+            return value
+        if isinstance(value, dict):
+            return {self.redact(key): self.redact_value(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.redact_value(item) for item in value]
+        if value is None or isinstance(value, bool):
+            return value
+        text = str(value)
+        masked = self.redact(text)
+        return value if masked == text else masked
+
+    def redact_keys(self, text: str) -> str:
+        """Masks only what stands in the keys of addresses, as in ``aws_vpc.main["key"]``."""
+        return _ADDRESS_KEY.sub(lambda key: self.redact(key[0]), text)
 
     def stream(self) -> "RedactedStream":
         """Returns a masking stream for one output of one process."""

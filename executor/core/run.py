@@ -1,7 +1,6 @@
 """One attempt at one stage, from its first log line to its outcome."""
 
 import logging
-import traceback
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -10,7 +9,7 @@ from executor.core.accessor import AttemptLost, DataAccessor, Phase
 from executor.core.cancellation import CancelToken
 from executor.core.context import StageContext
 from executor.core.environment import log_level
-from executor.core.exceptions import EngineFailed, StageError, TaskCancelled
+from executor.core.exceptions import EngineFailed, StageError, TaskCancelled, platform_error
 from executor.core.log import TaskLog
 from executor.core.log_shipping import LogShipper
 from executor.core.outcome import StageOutcome
@@ -66,8 +65,10 @@ def run_stage(
             stage = _context(name, accessor, settings, token, first_line, phase)
         except AttemptLost:
             raise
+        except TerraformFormatError as error:
+            return StageOutcome("failed", str(error), last_line=first_line - 1)
         except Exception as error:  # noqa: BLE001 - whatever it is, the task must not hang
-            message = _platform_error(error, Redactor(()))
+            message = platform_error(error, Redactor(()))
             return StageOutcome("failed", message, last_line=first_line - 1)
         try:
             stage.log.marker("BEGIN")
@@ -121,7 +122,7 @@ def _attempt(stage: StageContext) -> StageOutcome:
         stage.log.message("ERROR", str(error))
         return StageOutcome("failed", str(error))
     except Exception as error:  # noqa: BLE001 - whatever it is, the task must not hang
-        message = _platform_error(error, stage.redactor)
+        message = platform_error(error, stage.redactor)
         stage.log.message("ERROR", message)
         return StageOutcome("failed", message)
 
@@ -131,12 +132,6 @@ def _run_locked(stage: StageContext) -> StageOutcome:
         return STAGES[stage.name](stage)
     with stage.workdir.lock(stage.cancel, stage.settings.lock_wait):
         return STAGES[stage.name](stage)
-
-
-def _platform_error(error: Exception, redactor: Redactor) -> str:
-    """Logs an error of ours with its traceback, both redacted, and returns what a person reads."""
-    _logger.error("%s", redactor.redact("".join(traceback.format_exception(error))))
-    return redactor.redact(f"platform error: {type(error).__name__}: {error}")
 
 
 def _close_log(stage: StageContext) -> None:

@@ -1,5 +1,6 @@
 """The directory a task's engine works in, and what a later stage may find there."""
 
+import errno
 import json
 import os
 import re
@@ -100,11 +101,16 @@ class WorkDirectory:
         write_private(self.path / name, content)
 
     def read(self, name: str) -> bytes | None:
-        """Returns a file's content, ``None`` when there is no such regular file."""
+        """Returns a file's content, ``None`` when it is not there or a link.
+
+        Raises :class:`OSError` where that cannot be told: a state must not be taken for missing.
+        """
         try:
             fd = os.open(self.path / name, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        except OSError:
-            return None
+        except OSError as error:
+            if error.errno in {errno.ENOENT, errno.ELOOP}:
+                return None
+            raise
         with os.fdopen(fd, "rb") as file:
             return file.read()
 

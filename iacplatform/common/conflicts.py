@@ -15,7 +15,12 @@ def taken(constraint: str, field: str, message: str) -> Iterator[None]:
         with transaction.atomic():
             yield
     except IntegrityError as error:
-        diagnostics = getattr(error.__cause__, "diag", None)
-        if diagnostics is None or diagnostics.constraint_name != constraint:
+        if violated(error) != constraint:
             raise
         raise Conflict(message, fields={field: message}) from error
+
+
+def violated(error: IntegrityError) -> str | None:
+    """The name of the constraint that PostgreSQL found violated."""
+    name: str | None = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
+    return name

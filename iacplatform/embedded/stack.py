@@ -112,7 +112,7 @@ def free_port() -> int:
 
 
 def _bootstrap(environment: dict[str, str], password: str, engine: EngineArchive) -> str:
-    arguments = ["--username", USERNAME, "--password", password]
+    arguments = [f"--username={USERNAME}", f"--password={password}"]
     result = subprocess.run(
         [*MANAGE, "bootstrap", *arguments, "--engine", json.dumps(asdict(engine))],
         env=environment,

@@ -15,17 +15,22 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 CONFIGURATION_SUFFIXES = (".tf", ".tf.json", ".tofu", ".tofu.json")
-# What the platform writes itself at the top of a work directory.
+# What the platform writes itself at the top of a work directory, and what OpenTofu would read in
+# place of it: there `x.tofu.json` hides `x.tf.json`.
 RESERVED_NAMES = frozenset(
     {
         ".iacplatform",
         ".iacplatform.json",
         ".lock",
         "iacplatform_override.tf.json",
+        "iacplatform_override.tofu.json",
         "outputs.tf.json",
+        "outputs.tofu.json",
         "plan.out",
         "provider.tf.json",
+        "provider.tofu.json",
         "remote_data.tf.json",
+        "remote_data.tofu.json",
         "variables.tfvars",
     }
 )

@@ -17,9 +17,10 @@ from tests.domain import (
     open_stage,
     statuses,
 )
-from workspaces.models import TaskStage, Workspace, WorkspaceTask
+from tests.factories import ResourceFactory
+from workspaces.models import TaskSnapshot, TaskStage, Workspace, WorkspaceTask
 from workspaces.services.queue import start_next
-from workspaces.services.tasks import start_apply
+from workspaces.services.tasks import create_task, start_apply
 from workspaces.task_status import TaskStatus, TaskType
 from workspaces.transitions import transition
 
@@ -91,6 +92,39 @@ def test_auto_apply_confirms_as_system_and_goes_on() -> None:
     assert open_stage(task).phase == "apply"
 
 
+def test_auto_apply_fails_a_task_whose_snapshot_cannot_be_applied() -> None:
+    task = a_running_task(auto_apply=True)
+    TaskSnapshot.objects.filter(task=task).update(provider_config=None)
+
+    finish_plan(task, **CHANGES)
+
+    assert task.status == TaskStatus.FAILED
+    assert "has no provider_config" in task.error_message
+    assert not task.stages.filter(phase="apply").exists()
+    assert not Workspace.objects.get(pk=task.workspace_id).is_locked
+
+
+@pytest.mark.parametrize(("targets", "noted"), [([], True), (["null_resource.one"], False)])
+def test_a_whole_apply_is_noted_on_the_resources_of_its_snapshot(
+    targets: list[str], noted: bool
+) -> None:
+    workspace = a_workspace()
+    resource = ResourceFactory.create(workspace=workspace)
+    task = create_task(workspace, user=None, task_type=TaskType.PLAN_AND_APPLY, targets=targets)
+    later = ResourceFactory.create(workspace=workspace)
+    start_next(workspace.pk)
+    task.refresh_from_db()
+    finish_plan(task, **CHANGES)
+    start_apply(task, actor="ada")
+
+    apply_until_saved(task)
+    finish_stage(task, output=SavedStateOutput(version=1))
+
+    resource.refresh_from_db()
+    later.refresh_from_db()
+    assert (resource.last_applied_at is not None, later.last_applied_at) == (noted, None)
+
+
 def test_without_auto_apply_no_apply_stage_is_opened() -> None:
     """F7: false means never."""
     task = a_running_task()
@@ -140,6 +174,17 @@ def test_a_successful_apply_is_applied_and_unlocks() -> None:
     assert not workspace.is_locked
     # S4-7: what the parser did not see is completed all the same
     assert task.resource_changes.get().apply_status == "completed"
+
+
+def test_an_id_that_the_engine_did_not_print_comes_from_the_state() -> None:
+    task = a_running_task()
+    change = ResourceChange("a.b", "a", "b", "", "managed", "create", None, {})
+    finish_plan(task, **CHANGES, resource_changes=(change,))
+    start_apply(task, actor="ada")
+
+    apply_until_saved(task, output=ApplyOutput(STATE, resource_ids={"a.b": "i-1"}))
+
+    assert task.resource_changes.get().resource_id == "i-1"
 
 
 def test_a_failed_apply_saves_its_state_before_it_fails() -> None:

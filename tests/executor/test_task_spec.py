@@ -6,8 +6,11 @@ import pytest
 
 from executor.core.accessor import TaskSpec
 from executor.task_spec import build_task_spec
+from iacplatform.terraform.exceptions import ConfigurationError
 from tests.domain import a_task, a_workspace, claimed
+from tests.factories import OutputFactory, ResourceFactory
 from workspaces.models import (
+    ConfigurationVersion,
     OutputsSharing,
     RemoteDataToken,
     Workspace,
@@ -17,7 +20,6 @@ from workspaces.models import (
     WorkspaceVariable,
 )
 from workspaces.services.queue import start_next
-from workspaces.services.remote_data import AccessDenied
 
 pytestmark = pytest.mark.django_db
 
@@ -87,11 +89,56 @@ def test_each_attempt_has_a_fresh_token_for_remote_data() -> None:
     assert not RemoteDataToken.objects.filter(digest__in=tokens).exists()
 
 
-def test_outputs_that_are_not_shared_are_refused_by_name() -> None:
+def test_outputs_that_are_not_shared_are_the_users_error_and_name_the_data() -> None:
     source, workspace = a_workspace("network"), a_workspace()
     WorkspaceRemoteData.objects.create(
-        workspace=workspace, source_workspace=source, data_name="network"
+        workspace=workspace, source_workspace=source, data_name="subnets"
     )
 
-    with pytest.raises(AccessDenied, match="network does not share"):
+    with pytest.raises(ConfigurationError, match=r"data subnets .* network does not share"):
         spec_of(workspace)
+
+
+def test_a_source_deleted_after_the_snapshot_is_the_users_error_and_names_the_data() -> None:
+    source = a_workspace("network", outputs_sharing=OutputsSharing.ALL)
+    workspace = a_workspace()
+    definition = WorkspaceRemoteData.objects.create(
+        workspace=workspace, source_workspace=source, data_name="subnets"
+    )
+    task = a_task(workspace)
+    start_next(workspace.pk)
+    definition.delete()
+    source.delete()
+
+    with pytest.raises(ConfigurationError, match=r"data subnets .* was deleted"):
+        build_task_spec(claimed(task))
+
+
+def test_the_literal_of_a_sensitive_output_is_kept_out_of_the_log() -> None:
+    workspace = a_workspace()
+    for name, sensitive in (("open", False), ("hidden", True)):
+        WorkspaceOutput.objects.create(
+            workspace=workspace, output_name=name, output_value=f"{name} value", sensitive=sensitive
+        )
+
+    spec = spec_of(workspace)
+
+    assert spec.sensitive_values == ("hidden value",)
+    assert {output.value for output in spec.configuration.outputs} == {"open value", "hidden value"}
+
+
+@pytest.mark.parametrize(
+    ("source", "names"), [("resources", {"region", "arn"}), ("archive", {"region"})]
+)
+def test_beside_an_archive_only_static_outputs_are_written(source: str, names: set[str]) -> None:
+    workspace = a_workspace(configuration_source=source)
+    ConfigurationVersion.objects.create(
+        workspace=workspace, archive=b"tar.gz", size_bytes=6, unpacked_bytes=6, file_count=1
+    )
+    resource = ResourceFactory.create(workspace=workspace)
+    OutputFactory.create(workspace=workspace, output_name="region")
+    OutputFactory.create(workspace=workspace, resource_name=resource.resource_id, output_name="arn")
+
+    outputs = spec_of(workspace).configuration.outputs
+
+    assert {output.name for output in outputs} == names

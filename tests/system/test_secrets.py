@@ -36,6 +36,8 @@ def task(platform: Platform) -> TaskUnderTest:
     workspace.variable("password", SECRET, sensitive=True)
     workspace.variable("key", KEY, sensitive=True)
     workspace.variable("CLOUD_TOKEN", SECRET, sensitive=True, variable_type="environment")
+    literal = {"output_name": "literal", "output_value": SECRET, "sensitive": True}
+    workspace.post("/outputs", literal)
     return workspace.apply()
 
 
@@ -66,7 +68,9 @@ def test_no_answer_about_the_task_has_a_secret(task: TaskUnderTest, path: str) -
     assert SECRET not in json.dumps(task.get(path))
 
 
-@pytest.mark.parametrize("path", ["", "/variables", "/state-outputs", "/state-versions"])
+@pytest.mark.parametrize(
+    "path", ["", "/variables", "/outputs", "/state-outputs", "/state-versions"]
+)
 def test_no_answer_about_the_workspace_has_a_secret(task: TaskUnderTest, path: str) -> None:
     assert SECRET not in json.dumps(task.workspace.get(path))
 
@@ -132,3 +136,63 @@ def test_environment_variables_are_not_in_the_generated_files(platform: Platform
     task.confirm()
     task.wait()
     assert "colour is blue" in task.log("apply")
+
+
+UNDECLARED = """
+variable "pw" {}
+resource "terraform_data" "each" {
+  for_each = toset([var.pw])
+  input    = { password = var.pw }
+}
+output "pw" {
+  value = ["the password", var.pw]
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def undeclared(platform: Platform) -> TaskUnderTest:
+    """A task whose uploaded configuration does not declare the sensitive variable sensitive."""
+    workspace = platform.workspace()
+    workspace.variable("pw", SECRET, sensitive=True)
+    workspace.upload({"main.tf": UNDECLARED})
+    return workspace.apply()
+
+
+@pytest.mark.parametrize("path", ["", "/resource-changes", "/comments", "/transitions"])
+def test_a_value_is_masked_that_the_configuration_does_not_declare_sensitive(
+    undeclared: TaskUnderTest, path: str
+) -> None:
+    """F27: what the platform knows to be sensitive is masked, whatever an archive declares."""
+    assert undeclared.status == "applied", undeclared.log()
+    assert SECRET not in json.dumps(undeclared.get(path))
+
+
+def test_state_outputs_hide_an_undeclared_value(undeclared: TaskUnderTest) -> None:
+    outputs = undeclared.workspace.get("/state-outputs")["outputs"]
+
+    assert outputs["pw"]["value"] is None
+
+
+def test_an_undeclared_value_is_neither_in_log_nor_stream(undeclared: TaskUnderTest) -> None:
+    messages = list(undeclared.workspace.platform.client.stream(undeclared.task_id))
+
+    assert SECRET not in undeclared.log()
+    assert SECRET not in json.dumps(messages)
+
+
+def test_plan_and_outputs_show_the_mask_in_place_of_an_undeclared_value(
+    undeclared: TaskUnderTest, platform: Platform
+) -> None:
+    masked = ["the password", "***SENSITIVE***"]
+    ((changes, outputs),) = platform.sql(
+        "SELECT output_changes, outputs FROM workspaces_taskplan JOIN workspaces_workspacetask"
+        " ON workspaces_workspacetask.id = task_id WHERE task_id = %s",
+        undeclared.task_id,
+    )
+    (change,) = undeclared.changes().values()
+
+    assert [each["after"] for each in changes] == [masked]
+    assert outputs["pw"]["value"] == masked
+    assert change["resource_address"] == 'terraform_data.each["***SENSITIVE***"]'
+    assert change["apply_status"] == "completed"

@@ -101,3 +101,10 @@ def test_an_end_has_a_time_and_a_positive_duration() -> None:
     assert task.completed_at.tzinfo is not None
     assert task.duration is not None
     assert task.duration.total_seconds() >= 0
+
+
+def test_a_rule_of_the_schema_that_is_broken_is_not_called_another_live_change() -> None:
+    task = a_task(a_workspace())
+
+    with pytest.raises(IntegrityError, match="known_task_type"):
+        transition(task, TaskStatus.RUNNING, task_type="destroy")

@@ -50,8 +50,9 @@ class WorkspaceVariableAdmin(PartOfWorkspaceAdmin):
 
     @admin.display(description="value")
     def shown_value(self, variable: WorkspaceVariable) -> str:
-        """The value, unless it is sensitive."""
-        return HIDDEN if variable.sensitive else variable.value
+        """The value, unless it is sensitive; so are the versions from before it became so."""
+        versions = WorkspaceVariable.objects.filter(variable_id=variable.variable_id)
+        return HIDDEN if versions.filter(sensitive=True).exists() else variable.value
 
 
 @admin.register(WorkspaceOutput)

@@ -168,9 +168,8 @@ class WorkspaceAdmin(ReadOnlyAdmin):
     def providers(self, workspace: Workspace) -> str:
         """The names of the configured providers; their arguments may be secret."""
         blocks = workspace.provider_config.get("provider", {})
-        names = {
-            name for block in (blocks if isinstance(blocks, list) else [blocks]) for name in block
-        }
+        blocks = blocks if isinstance(blocks, list) else [blocks]
+        names = {name for block in blocks if isinstance(block, dict) for name in block}
         return ", ".join(sorted(names))
 
     @admin.action(description="Ask the queue", permissions=["operate"])

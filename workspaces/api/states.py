@@ -25,6 +25,7 @@ from workspaces.api.serializers.states import (
 )
 from workspaces.models import StateVersion, Workspace
 from workspaces.services.remote_data import TokenInvalid, read_outputs
+from workspaces.services.secrets import holds_secret, sensitive_values
 from workspaces.services.state import roll_back
 
 
@@ -73,12 +74,18 @@ class StateVersionViewSet(
 
     @extend_schema(responses=StateOutputsSerializer)
     def outputs(self, request: Request, **_: Any) -> Response:
-        """The root outputs of the current state; the values of sensitive ones are null."""
+        """The root outputs of the current state; the values of sensitive ones are null.
+
+        So are values in which a sensitive variable of the workspace occurs, however it got there.
+        """
         newest = self.rows().first()
         if newest is None:
             return Response({"version": None, "outputs": {}})
+        secrets = sensitive_values(self.workspace)
         outputs = {
-            name: {**output, "value": None} if output["sensitive"] else output
+            name: {**output, "value": None}
+            if output["sensitive"] or holds_secret(output["value"], secrets)
+            else output
             for name, output in state_outputs(newest.content, mask=True).items()
         }
         return Response({"version": newest.version, "outputs": outputs})

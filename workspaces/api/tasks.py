@@ -13,6 +13,7 @@ from workspaces.api.access import TaskView, WorkspaceView
 from workspaces.api.filters import ResourceChangeFilter, TaskFilter
 from workspaces.api.pages import ResourceChangePagination, TaskPagination
 from workspaces.api.serializers.tasks import (
+    CancelSerializer,
     CommentSerializer,
     ConfirmApplySerializer,
     NewTaskSerializer,
@@ -22,7 +23,9 @@ from workspaces.api.serializers.tasks import (
     TransitionSerializer,
 )
 from workspaces.models import ResourceChange, TaskComment, TaskPlan, TaskTransition, WorkspaceTask
-from workspaces.services.tasks import add_comment, confirm_apply, create_task
+from workspaces.services.cancellation import cancel_task
+from workspaces.services.comments import add_comment
+from workspaces.services.tasks import confirm_apply, create_task
 
 
 class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, WorkspaceView[WorkspaceTask]):
@@ -72,6 +75,18 @@ class TaskActionViewSet(TaskView[WorkspaceTask]):
         serializer.is_valid(raise_exception=True)
         description = serializer.validated_data["apply_description"]
         confirm_apply(self.task, user=self.user, description=description)
+        shown = self.workspace.tasks.select_related("created_by").get(pk=self.task.pk)
+        return Response(TaskDetailSerializer(shown).data)
+
+    @extend_schema(request=CancelSerializer)
+    def cancel(self, request: Request, **_: Any) -> Response:
+        """Cancels the task; while it applies only with `force`, and its state is saved even so.
+
+        A task that runs is `cancelled` as soon as its worker has stopped the engine.
+        """
+        serializer = CancelSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        cancel_task(self.task, user=self.user, **serializer.validated_data)
         shown = self.workspace.tasks.select_related("created_by").get(pk=self.task.pk)
         return Response(TaskDetailSerializer(shown).data)
 

@@ -50,6 +50,7 @@ urlpatterns = [
     path(f"{WORKSPACE}/tasks/plan", TaskViewSet.as_view({"post": "create"})),
     path(TASK, TaskViewSet.as_view(READ)),
     path(f"{TASK}/confirm-apply", TaskActionViewSet.as_view({"post": "confirm_apply"})),
+    path(f"{TASK}/cancel", TaskActionViewSet.as_view({"post": "cancel"})),
     path(f"{TASK}/transitions", TransitionViewSet.as_view(LIST)),
     path(f"{TASK}/comments", CommentViewSet.as_view(COLLECTION)),
     path(f"{TASK}/resource-changes", ResourceChangeViewSet.as_view(LIST)),

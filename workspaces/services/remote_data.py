@@ -10,7 +10,14 @@ from django.db.models.functions import Now
 from iacplatform.accounts.models import token_digest
 from iacplatform.common.errors import DomainError
 from iacplatform.terraform.state import read_state, state_outputs
-from workspaces.models import OutputsSharing, RemoteDataToken, Workspace, WorkspaceTask
+from workspaces.exceptions import SnapshotInvalid
+from workspaces.models import (
+    OutputsSharing,
+    RemoteDataToken,
+    TaskSnapshot,
+    Workspace,
+    WorkspaceTask,
+)
 
 TOKEN_LIFETIME = timedelta(minutes=30)
 
@@ -36,6 +43,27 @@ def may_read_outputs(source: Workspace, consumer: Workspace) -> bool:
     if source.outputs_sharing == OutputsSharing.SPECIFIC:
         return source.outputs_allowed.filter(pk=consumer.pk).exists()
     return source.outputs_sharing == OutputsSharing.ALL
+
+
+def remote_sources(snapshot: TaskSnapshot) -> dict[str, Workspace]:
+    """The workspaces that a task reads, by the names of its remote data.
+
+    Raises :class:`SnapshotInvalid` naming the data that cannot be read any more.
+    """
+    definitions = snapshot.remote_data or []
+    sources = Workspace.objects.in_bulk([entry["source_workspace_id"] for entry in definitions])
+    readable = {}
+    for entry in definitions:
+        name, source = entry["data_name"], sources.get(entry["source_workspace_id"])
+        if source is None:
+            raise SnapshotInvalid(f"Remote data {name} cannot be read: its workspace was deleted")
+        if not may_read_outputs(source, snapshot.task.workspace):
+            raise SnapshotInvalid(
+                f"Remote data {name} cannot be read: workspace {source.name} does not share its "
+                "outputs with this one"
+            )
+        readable[name] = source
+    return readable
 
 
 def issue_token(source: Workspace, task: WorkspaceTask) -> str:

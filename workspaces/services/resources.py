@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Max, OuterRef, Subquery
+from django.db.models.functions import Now
 
 from iacplatform.accounts.models import User
 from iacplatform.common.errors import Conflict, InvalidInput, NotFound
@@ -188,6 +189,16 @@ def deploy_resources(
             description=description,
             targets=targets,
         )
+
+
+def mark_applied(task: WorkspaceTask) -> None:
+    """Notes on the resources of a task's snapshot that they were applied; not if it had targets."""
+    if task.targets:
+        return
+    versions = (task.snapshot.resource_versions or {}).values()
+    task.workspace.resources.filter(pk__in=[entry["resource_db_id"] for entry in versions]).update(
+        last_applied_at=Now()
+    )
 
 
 def check_code(tf_code: dict[str, Any], field: str = "tf_code") -> None:

@@ -15,6 +15,7 @@ from workspaces.models import (
     WorkspaceVariable,
 )
 from workspaces.models.output import STATIC_OUTPUT
+from workspaces.services.remote_data import remote_sources
 
 REQUIRED = ("resource_versions", "variables", "provider_config", "outputs", "remote_data")
 
@@ -89,6 +90,7 @@ def validate_snapshot(task: WorkspaceTask) -> None:
         if getattr(snapshot, name) is None:
             raise SnapshotInvalid(f"The snapshot of task #{task.pk} has no {name}")
     _check_versions_exist(task, snapshot)
+    remote_sources(snapshot)
 
 
 def _check_versions_exist(task: WorkspaceTask, snapshot: TaskSnapshot) -> None:

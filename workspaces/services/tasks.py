@@ -1,25 +1,24 @@
-"""Tasks: creating, confirming and talking about them."""
+"""Tasks: creating and confirming them."""
 
 from django.db import transaction
 from django.db.models.functions import Now
 
 from iacplatform.accounts.models import User
 from iacplatform.common.errors import Conflict, InvalidInput
-from workspaces.exceptions import StatusChanged, WorkspaceLocked
+from workspaces.exceptions import StatusChanged
 from workspaces.models import (
     CommentAction,
     ConfigurationSource,
-    TaskComment,
     Workspace,
     WorkspaceTask,
 )
+from workspaces.services.comments import write_comment
+from workspaces.services.editing import editing
 from workspaces.services.engine_versions import engine_for
 from workspaces.services.queue import begin_phase
 from workspaces.services.snapshots import take_snapshot, validate_snapshot
 from workspaces.task_status import Phase, TaskStatus, TaskType
 from workspaces.transitions import SYSTEM, record_creation
-
-MAX_COMMENTS = 20
 
 
 def create_task(
@@ -34,24 +33,22 @@ def create_task(
 
     Raises:
         WorkspaceLocked: the workspace is locked.
+        NotFound: the workspace was deleted meanwhile.
         InvalidInput: there is nothing to plan with: no engine, or no archive was uploaded.
     """
-    with transaction.atomic():
-        workspace = Workspace.objects.select_for_update(of=("self",)).get(pk=workspace.pk)
-        if workspace.is_locked:
-            raise WorkspaceLocked(workspace)
-        _check_has_configuration(workspace)
+    with editing(workspace) as current:
+        _check_has_configuration(current)
         task = WorkspaceTask.objects.create(
-            workspace=workspace,
+            workspace=current,
             task_type=task_type,
             description=description,
-            execution_mode=workspace.execution_mode,
-            auto_apply=workspace.auto_apply,
+            execution_mode=current.execution_mode,
+            auto_apply=current.auto_apply,
             is_background=task_type == TaskType.DRIFT_CHECK and user is None,
             targets=targets or [],
             created_by=user,
         )
-        take_snapshot(task, engine_for(workspace))
+        take_snapshot(task, engine_for(current))
         record_creation(task, actor=user.get_username() if user else SYSTEM)
     return task
 
@@ -78,7 +75,7 @@ def confirm_apply(task: WorkspaceTask, *, user: User, description: str = "") -> 
     with transaction.atomic():
         start_apply(task, actor=user.get_username(), description=description)
         comment = description or "Confirmed the apply"
-        _comment(task, user, comment, CommentAction.CONFIRM_APPLY)
+        write_comment(task, user, comment, CommentAction.CONFIRM_APPLY)
 
 
 def start_apply(task: WorkspaceTask, *, actor: str, description: str = "") -> None:
@@ -93,21 +90,4 @@ def start_apply(task: WorkspaceTask, *, actor: str, description: str = "") -> No
         apply_confirmed_by=actor,
         apply_confirmed_at=Now(),
         apply_description=description,
-    )
-
-
-def add_comment(task: WorkspaceTask, *, user: User, comment: str) -> TaskComment:
-    """Adds a comment; raises :class:`InvalidInput` when the task has :data:`MAX_COMMENTS`."""
-    if not comment.strip():
-        raise InvalidInput("comment", "must not be empty")
-    with transaction.atomic():
-        WorkspaceTask.objects.select_for_update(of=("self",)).get(pk=task.pk)
-        if task.comments.count() >= MAX_COMMENTS:
-            raise InvalidInput("comment", f"a task has at most {MAX_COMMENTS} comments")
-        return _comment(task, user, comment, CommentAction.COMMENT)
-
-
-def _comment(task: WorkspaceTask, user: User, text: str, action: CommentAction) -> TaskComment:
-    return TaskComment.objects.create(
-        task=task, user=user, username=user.get_username(), comment=text, action_type=action
     )

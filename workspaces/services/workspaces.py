@@ -10,9 +10,11 @@ from iacplatform.common.conflicts import taken
 from iacplatform.common.errors import Conflict, InvalidInput
 from workspaces.models import ConfigurationSource, OutputsSharing, Workspace
 from workspaces.services.editing import editing
+from workspaces.task_status import ExecutionMode
 
 # What tasks are planned from; nobody changes it under a lock.
 CONFIGURATION = frozenset({"configuration_source", "engine_version", "provider_config", "tf_code"})
+AVAILABLE_MODES = frozenset({ExecutionMode.LOCAL})
 NAME_TAKEN = "another workspace of the organization has this name"
 
 
@@ -33,6 +35,7 @@ def organization_for(user: User, name: str | None) -> Organization:
 
 def create_workspace(*, user: User, organization: str | None = None, **fields: Any) -> Workspace:
     """Creates a workspace; raises ``InvalidInput``, or ``Conflict`` for a name that is taken."""
+    _check_mode(fields)
     owner = organization_for(user, organization)
     with taken("one_workspace_name_an_organization", "name", NAME_TAKEN):
         return Workspace.objects.create(organization=owner, created_by=user, **fields)
@@ -43,9 +46,11 @@ def update_workspace(workspace: Workspace, **changes: Any) -> None:
 
     Raises:
         WorkspaceLocked: it is locked and a field of :data:`CONFIGURATION` would change.
-        InvalidInput: its configuration would come from an archive that is not there.
+        InvalidInput: its configuration would come from an archive that is not there, or no worker
+            runs its execution mode.
         Conflict: the name is taken.
     """
+    _check_mode(changes)
     if changes.get("configuration_source") == ConfigurationSource.ARCHIVE:
         _check_has_archive(workspace)
     changed = {name: new for name, new in changes.items() if getattr(workspace, name) != new}
@@ -54,6 +59,12 @@ def update_workspace(workspace: Workspace, **changes: Any) -> None:
         return
     with editing(workspace):
         _save(workspace, changed)
+
+
+def _check_mode(fields: dict[str, Any]) -> None:
+    mode = fields.get("execution_mode", ExecutionMode.LOCAL)
+    if mode not in AVAILABLE_MODES:
+        raise InvalidInput("execution_mode", f"{mode} is not available yet: no worker runs it")
 
 
 def _check_has_archive(workspace: Workspace) -> None:

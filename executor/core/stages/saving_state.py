@@ -19,39 +19,47 @@ _logger = logging.getLogger(__name__)
 def run(stage: StageContext) -> StageOutcome:
     """Saves the state if it has changed; the outcome's output is a :class:`SavedStateOutput`.
 
-    A state that cannot be stored after all tries fails the stage, with a ``lock_reason`` for the
-    workspace: what was applied is then known to the backup file alone (reference §5.8, O5).
+    Reading and storing are one try. A state that cannot be stored after all tries fails the stage,
+    with a ``lock_reason`` for the workspace (reference §5.8, O5).
     """
-    content = stage.accessor.applied_state().content
-    if content is None or _same(content, stage.accessor.current_state()):
-        stage.log.message("INFO", "The state has not changed.")
-        return StageOutcome("done", output=SavedStateOutput())
-    backup = _back_up(stage, content)
+    backup = ""
     for wait in (*stage.settings.state_save_waits, None):
         try:
-            version = stage.accessor.save_state(content)
+            content = stage.accessor.applied_state().content
+            if content is not None:
+                backup = backup or _back_up(stage, content)
+            outcome = _save(stage, content)
         except AttemptLost:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the state must not be lost
             _logger.warning("Saving a state failed: %s", type(error).__name__)
             stage.log.message("WARN", f"The state could not be saved: {error}")
         else:
-            stage.log.message("INFO", f"State version {version} is saved.")
             _remove(backup)
-            return StageOutcome("done", output=SavedStateOutput(version))
+            return outcome
         if wait is not None:
             stage.log.message("INFO", f"Trying again in {wait:g} s.")
             time.sleep(wait)
     return _locked(stage, backup)
 
 
+def _save(stage: StageContext, content: bytes | None) -> StageOutcome:
+    if content is None or _same(content, stage.accessor.current_state()):
+        stage.log.message("INFO", "The state has not changed.")
+        return StageOutcome("done", output=SavedStateOutput())
+    version = stage.accessor.save_state(content)
+    stage.log.message("INFO", f"State version {version} is saved.")
+    return StageOutcome("done", output=SavedStateOutput(version))
+
+
 def _locked(stage: StageContext, backup: str) -> StageOutcome:
-    reason = (
-        f"Auto-locked: State save failed for task {stage.spec.task_id}. State backed up to {backup}"
-    )
-    message = f"state save failed, workspace locked, backup at: {backup}"
+    kept = "the platform still holds the state it was given when applying ended"
+    failed = f"Auto-locked: State save failed for task {stage.spec.task_id}."
+    reason = f"{failed} State backed up to {backup}" if backup else f"{failed} No backup: {kept}."
+    place = f"backup at: {backup}" if backup else f"no backup: {kept}"
+    message = f"state save failed, workspace locked, {place}"
     stage.log.message("ERROR", message)
-    return StageOutcome("failed", message, output=SavedStateOutput(None, backup, reason))
+    return StageOutcome("failed", message, output=SavedStateOutput(None, reason))
 
 
 def _same(content: bytes, current: bytes | None) -> bool:

@@ -1,6 +1,8 @@
 """The platform's side of the port, in memory: it runs stages and keeps what they hand over."""
 
-from collections.abc import Sequence
+import resource
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,17 @@ from iacplatform.terraform.configuration import Configuration
 
 PLAN_STAGES = ("fetching", "init", "planning", "saving_plan")
 APPLY_STAGES = ("fetching", "init", "restoring_plan", "applying", "saving_state")
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """Lets no file of this process grow, as on a disk that is full."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 @dataclass

@@ -13,7 +13,7 @@ from executor.core.accessor import AttemptLost, EngineRelease, LogLine, Resource
 from executor.core.log import TaskLog
 from executor.core.log_shipping import LogShipper
 from executor.core.redaction import Redactor
-from tests.executor.core.in_memory import InMemoryPlatform
+from tests.executor.core.in_memory import InMemoryPlatform, full_disk
 
 RELEASE = EngineRelease("terraform", "1.15.5", "file:///x.zip", "0" * 64)
 
@@ -94,6 +94,22 @@ def test_the_file_is_private_and_written_at_once(
     log.close()
 
 
+def test_a_full_disk_costs_no_line_and_is_noted_once(
+    platform: InMemoryPlatform, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = open_log(platform, tmp_path / "plan.log")
+    with full_disk():
+        log.message("INFO", "one")
+        log.output("two", "stdout")
+        log.end_output()
+    log.message("INFO", "three")
+    log.close()
+    assert [line.number for line in platform.lines] == [5, 6, 7]
+    (record,) = caplog.records
+    assert "log file of a stage cannot be written" in record.getMessage()
+    assert (tmp_path / "plan.log").read_text().splitlines() == [platform.lines[-1].text]
+
+
 def test_a_line_is_published_within_50_ms_and_stored_within_a_second(
     platform: InMemoryPlatform,
 ) -> None:
@@ -144,6 +160,20 @@ def test_a_lost_attempt_ends_the_shipping(platform: InMemoryPlatform) -> None:
     with pytest.raises(AttemptLost):
         log.close()
     assert time.monotonic() - started < 5
+
+
+def test_a_host_without_a_thread_left_ships_its_lines_at_the_end(
+    platform: InMemoryPlatform,
+) -> None:
+    before = threading.stack_size(2**46)  # more than an address space holds: no thread can start
+    try:
+        log = open_log(platform)
+        log.message("INFO", "one")
+        log.message("INFO", "two")
+    finally:
+        threading.stack_size(before)
+    log.close()
+    assert [line.number for line in platform.lines] == [5, 6]
 
 
 def test_publishing_that_fails_does_no_harm(platform: InMemoryPlatform) -> None:

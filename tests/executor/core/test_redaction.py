@@ -26,6 +26,19 @@ def test_values_of_fewer_than_four_characters_stay() -> None:
     assert Redactor(["abc", "", "   "]).redact("abc   def") == "abc   def"
 
 
+def test_a_json_value_is_masked_in_texts_keys_and_numbers() -> None:
+    value = {"hunter22": ["a hunter22", 4711, 0.4711, 12, True, None, {"b": {}}]}
+    masked = {MASK: [f"a {MASK}", MASK, f"0.{MASK}", 12, True, None, {"b": {}}]}
+    assert Redactor(["hunter22", "4711", "True", "None"]).redact_value(value) == masked
+    assert Redactor([]).redact_value(value) == value
+
+
+def test_only_the_keys_of_an_address_are_masked() -> None:
+    line = r'module.main["main"].a.main[0].b["x \"main"]: Creating... main'
+    masked = rf'module.main["{MASK}"].a.main[0].b["x \"{MASK}"]: Creating... main'
+    assert Redactor(["main"]).redact_keys(line) == masked
+
+
 def test_the_longest_value_wins() -> None:
     assert Redactor(["pass", "password1"]).redact("password1 pass") == f"{MASK} {MASK}"
 

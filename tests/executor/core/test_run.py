@@ -12,7 +12,8 @@ from executor.core.cancellation import CancelToken
 from executor.core.context import StageContext
 from executor.core.outcome import StageOutcome
 from executor.core.workdir import WorkDirectory
-from tests.executor.core.in_memory import InMemoryPlatform
+from iacplatform.terraform.exceptions import ConfigurationError
+from tests.executor.core.in_memory import InMemoryPlatform, full_disk
 
 RELEASE = EngineRelease("terraform", "1.15.5", "file:///missing.zip", "0" * 64)
 
@@ -74,6 +75,17 @@ def test_a_task_that_cannot_be_read_fails(
     assert outcome == StageOutcome("failed", "platform error: LookupError: no such workspace")
 
 
+def test_what_the_workspace_cannot_be_run_with_is_the_users_fault(
+    platform: InMemoryPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable() -> TaskSpec:
+        raise ConfigurationError("Remote data network cannot be read.")
+
+    monkeypatch.setattr(platform, "task", unreadable)
+    outcome = platform.run("fetching")
+    assert outcome == StageOutcome("failed", "Remote data network cannot be read.")
+
+
 def test_a_directory_that_cannot_be_made_fails_the_stage(platform: InMemoryPlatform) -> None:
     """H1: the task fails with a message instead of hanging."""
     (platform.root / "worker-1").write_text("a file in the way")
@@ -101,6 +113,14 @@ def test_a_log_that_cannot_be_stored_does_not_cost_the_outcome(
     assert "Lines of task 7 are only on this host" in caplog.text
     log = platform.directory() / ".iacplatform" / "logs" / "plan.log"
     assert len(log.read_text().splitlines()) == outcome.last_line
+
+
+def test_a_full_disk_is_an_outcome_like_any_other(platform: InMemoryPlatform) -> None:
+    """H1: the stage ends, and the whole log is with the platform."""
+    with full_disk():
+        outcome = platform.run("fetching")
+    assert outcome.message.startswith("file:///missing.zip cannot be read")
+    assert "FETCHING END" in platform.lines[-1].text
 
 
 def test_the_logs_of_plan_and_apply_are_separate(platform: InMemoryPlatform) -> None:

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import resource
 import stat
 import subprocess
 import sys
@@ -74,6 +75,21 @@ def test_a_link_in_the_place_of_a_file_is_neither_read_nor_written_through(
     workdir.write("plan.out", b"plan")
     assert outside.read_text() == "untouched"
     assert workdir.read("plan.out") == b"plan"
+
+
+def test_a_file_that_cannot_be_opened_just_now_is_not_taken_for_missing(
+    workdir: WorkDirectory,
+) -> None:
+    workdir.write("terraform.tfstate", b"state")
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            workdir.read("terraform.tfstate")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert workdir.read("terraform.tfstate") == b"state"
+    assert workdir.read("missing") is None
 
 
 def test_a_step_is_complete_on_its_host_and_for_its_snapshot_only(workdir: WorkDirectory) -> None:

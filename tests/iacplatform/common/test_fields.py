@@ -5,6 +5,8 @@ from django.core import serializers
 from django.db import connection
 
 from iacplatform.accounts.models import Organization
+from tests.domain import a_task, a_workspace
+from tests.factories import OutputFactory
 from workspaces.models import StateVersion, Workspace, WorkspaceVariable
 
 SECRET = 'päss"word\n${x}'
@@ -55,6 +57,23 @@ def test_bytes_that_are_no_text_survive_the_database(workspace: Workspace) -> No
         workspace=workspace, version=1, content=content, size_bytes=len(content), serial=1
     )
     assert StateVersion.objects.get(pk=state.pk).content == content
+
+
+@pytest.mark.django_db
+def test_the_literal_of_an_output_is_sealed_in_its_row_and_in_snapshots() -> None:
+    workspace = a_workspace()
+    output = OutputFactory.create(workspace=workspace, output_value=SECRET)
+    snapshot = a_task(workspace).snapshot
+    snapshot.refresh_from_db()
+    output.refresh_from_db()
+    assert output.output_value == SECRET
+    assert snapshot.outputs is not None
+    assert [entry["output_value"] for entry in snapshot.outputs] == [SECRET]
+    for table, name, pk in (
+        ("workspaces_workspaceoutput", "output_value", output.pk),
+        ("workspaces_tasksnapshot", "outputs", snapshot.pk),
+    ):
+        assert b"word" not in column(table, name, pk)
 
 
 def test_a_serialized_row_does_not_contain_the_text(workspace: Workspace) -> None:

@@ -110,6 +110,10 @@ def test_what_a_run_at_home_left_behind_is_not_unpacked(tmp_path: Path) -> None:
         ([member("main.tf"), member("a\nb")], r"'a\\nb' is no name for a file"),
         ([member("main.tf"), member("x" * 250)], "is no name for a file"),
         ([member("main.tf"), member("plan.out")], "plan.out is a name that the platform writes"),
+        (
+            [member("main.tf"), member("iacplatform_override.tofu.json")],
+            "iacplatform_override.tofu.json is a name that the platform writes",
+        ),
         ([member("r/main.tf"), member("r/.lock")], ".lock is a name that the platform writes"),
         ([member("empty", type=tarfile.DIRTYPE)], "holds no files"),
         ([member("readme.md")], "no .tf or .tf.json file at its top"),

@@ -37,6 +37,7 @@ from workspaces.models import (
     WorkspaceTask,
     WorkspaceVariable,
 )
+from workspaces.services.variables import update_variable
 
 pytestmark = pytest.mark.django_db
 SECRET = "hunter2-do-not-show"
@@ -109,6 +110,12 @@ def test_a_value_that_is_not_sensitive_is_shown_on_its_own_page(browser: Client)
     variable = VariableFactory.create(value="eu-central-1")
     assert "eu-central-1" in text(browser.get(page(variable)))
     assert "eu-central-1" not in text(browser.get(list_page(WorkspaceVariable)))
+
+
+def test_values_from_before_a_variable_became_sensitive_are_hidden_too(browser: Client) -> None:
+    earlier = VariableFactory.create(value=SECRET)
+    update_variable(earlier, user=UserFactory.create(), version=1, sensitive=True)
+    assert SECRET not in text(browser.get(page(earlier)))
 
 
 READ_ONLY = [

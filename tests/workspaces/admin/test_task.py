@@ -11,8 +11,8 @@ from tests.admin_pages import act, colleague, messages, page, planned_task, sign
 from tests.domain import a_task, a_workspace
 from tests.factories import ResourceChangeFactory, StateVersionFactory
 from workspaces.models import TaskStage, WorkspaceTask
+from workspaces.services.comments import add_comment
 from workspaces.services.queue import start_next
-from workspaces.services.tasks import add_comment
 from workspaces.task_status import StageStatus, TaskStatus
 
 pytestmark = pytest.mark.django_db

@@ -4,7 +4,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 
-from tests.admin_pages import act, list_page, messages, planned_task, text
+from tests.admin_pages import act, list_page, messages, page, planned_task, text
 from tests.domain import a_task, a_user, a_workspace
 from tests.factories import StateVersionFactory
 from workspaces.models import Workspace
@@ -72,3 +72,16 @@ def test_the_list_of_workspaces_shows_lock_task_and_state(browser: Client) -> No
     body = text(browser.get(list_page(Workspace)))
     for shown in ("Locked", "Locked for apply (task #", f"#{task.pk}", "version 4"):
         assert shown in body, shown
+
+
+@pytest.mark.parametrize(
+    ("provider", "shown"),
+    [({"aws": [{}], "null": {}}, "aws, null"), ([{"aws": {}}, 5], "aws"), ([5], "-"), (5, "-")],
+)
+def test_providers_are_named_whatever_was_configured(
+    browser: Client, provider: object, shown: str
+) -> None:
+    workspace = a_workspace(provider_config={"provider": provider})
+    response = browser.get(page(workspace))
+    assert response.status_code == 200
+    assert f'<div class="readonly">{shown}</div>' in text(response)

@@ -6,8 +6,10 @@ import pytest
 from rest_framework.test import APIClient
 
 from iacplatform.accounts.models import User
-from tests.factories import EngineVersionFactory, UserFactory, WorkspaceFactory
+from iacplatform.common.errors import InvalidInput
+from tests.factories import EngineVersionFactory, UserFactory, WorkspaceFactory, approvable_task
 from workspaces.models import EngineVersion
+from workspaces.services.engine_versions import save_engine_version, set_default
 
 ALL = "/api/v1/engine-versions"
 NEW = {
@@ -96,6 +98,43 @@ def test_a_version_that_a_workspace_names_stays(staff: APIClient) -> None:
     answer = staff.delete(f"{ALL}/{used.pk}")
     assert answer.status_code == 409
     assert answer.json()["code"] == "in_use"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("engine", "opentofu"), ("version", "1.9.99"), ("checksum", "b" * 64)]
+)
+def test_what_a_task_is_applied_with_stays_as_it_was_approved(
+    staff: APIClient, field: str, value: str
+) -> None:
+    used = EngineVersionFactory.create()
+    url = f"{ALL}/{used.pk}"
+    approvable_task(WorkspaceFactory.create(engine_version=used))
+    answer = staff.patch(url, {field: value})
+    assert answer.status_code == 409
+    assert list(answer.json()["fields"]) == [field]
+    moved = {**staff.get(url).json(), "download_url": "https://mirror.example.com/e.zip"}
+    assert staff.put(url, moved).status_code == 200
+
+
+def test_a_version_that_no_task_names_is_corrected(staff: APIClient) -> None:
+    url = f"{ALL}/{EngineVersionFactory.create().pk}"
+    assert staff.patch(url, {"checksum": "b" * 64}).json()["checksum"] == "b" * 64
+
+
+def test_an_edit_beside_a_new_default_leaves_the_default(engine: EngineVersion) -> None:
+    other = EngineVersionFactory.create()
+    read_before = EngineVersion.objects.get(pk=other.pk)
+    set_default(other)
+    save_engine_version(read_before, deprecated=True)
+    assert EngineVersion.objects.get(is_default=True) == other
+
+
+def test_a_version_disabled_meanwhile_does_not_become_the_default(engine: EngineVersion) -> None:
+    other = EngineVersionFactory.create()
+    EngineVersion.objects.filter(pk=other.pk).update(enabled=False)
+    with pytest.raises(InvalidInput, match="disabled"):
+        set_default(other)
+    assert EngineVersion.objects.get(is_default=True) == engine
 
 
 def test_a_list_is_narrowed_by_engine(api: APIClient, engine: EngineVersion) -> None:

@@ -66,6 +66,19 @@ def test_a_sensitive_literal_is_in_no_answer_and_stays(
     assert workspace.outputs.get().output_value == "hunter2"
 
 
+@pytest.mark.parametrize("change", [{"sensitive": False}, {"resource_name": "null_resource.one"}])
+def test_a_sensitive_literal_is_not_made_readable(
+    api: APIClient, outputs: str, workspace: Workspace, change: dict[str, Any]
+) -> None:
+    ResourceFactory.create(workspace=workspace, resource_name="one")
+    secret = OutputFactory.create(workspace=workspace, sensitive=True, output_value="hunter2")
+    answer = api.patch(f"{outputs}/{secret.output_id}", change)
+    assert answer.status_code == 400
+    assert list(answer.json()["fields"]) == ["sensitive"]
+    secret.refresh_from_db()
+    assert (secret.sensitive, secret.is_static) == (True, True)
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [

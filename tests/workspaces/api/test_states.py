@@ -1,14 +1,22 @@
 """State versions and outputs over the REST API."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from tests.factories import StateVersionFactory, TaskFactory, WorkspaceFactory, state_content
-from workspaces.models import OutputsSharing, RemoteDataToken, Workspace
+from tests.factories import (
+    StateVersionFactory,
+    TaskFactory,
+    VariableFactory,
+    WorkspaceFactory,
+    state_content,
+)
+from workspaces.models import OutputsSharing, RemoteDataToken, Workspace, WorkspaceTask
 from workspaces.services.remote_data import issue_token
+from workspaces.task_status import TaskStatus
 
 
 @pytest.fixture
@@ -65,6 +73,34 @@ def test_outputs_are_shown_without_sensitive_values(
             "secret": {"value": None, "type": "string", "sensitive": True},
         },
     }
+
+
+def test_an_output_that_holds_a_sensitive_variable_is_masked_though_the_engine_shows_it(
+    api: APIClient, base: str, workspace: Workspace
+) -> None:
+    """F27: an archive declares its variables itself, and may forget that one is sensitive."""
+    for value in ("hunter22", '["first one", "second"]', 'a"b\nc', "yes"):
+        VariableFactory.create(workspace=workspace, sensitive=True, value=value)
+    VariableFactory.create(workspace=workspace, value="in the open")
+    hidden: dict[str, Any] = {
+        "whole": "hunter22",
+        "inside": {"dsn": ["db://me:hunter22@host"]},
+        "encoded": '{"key":"a\\"b\\nc"}',
+        "of_a_list": ["second"],
+    }
+    shown: dict[str, Any] = {
+        "short": "yes",
+        "open": "in the open",
+        "flag": True,
+        "number": 7,
+        "nothing": None,
+    }
+    StateVersionFactory.create(workspace=workspace, content=state_content(**hidden, **shown))
+
+    outputs = api.get(f"{base}/state-outputs").json()["outputs"]
+
+    values = {name: output["value"] for name, output in outputs.items()}
+    assert values == {**dict.fromkeys(hidden), **shown}
 
 
 def test_a_state_of_another_workspace_is_not_found(api: APIClient, states: str) -> None:
@@ -127,6 +163,11 @@ def test_a_token_opens_nothing_once_sharing_ended(
 ) -> None:
     Workspace.objects.filter(pk=workspace.pk).update(outputs_sharing=OutputsSharing.NONE)
     assert read(full, token)[0] == 403
+
+
+def test_a_token_opens_nothing_once_its_task_has_ended(full: str, token: str) -> None:
+    WorkspaceTask.objects.update(status=TaskStatus.FAILED)
+    assert read(full, token)[0] == 401
 
 
 def test_a_token_is_used_up_and_expires(full: str, token: str) -> None:

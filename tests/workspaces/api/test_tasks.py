@@ -23,7 +23,7 @@ from workspaces.models import (
     Workspace,
     WorkspaceTask,
 )
-from workspaces.services.tasks import MAX_COMMENTS
+from workspaces.services.comments import MAX_COMMENTS
 from workspaces.task_status import Phase, Stage, StageStatus, TaskStatus
 
 

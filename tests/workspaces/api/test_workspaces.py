@@ -91,6 +91,16 @@ def test_configuration_must_be_an_object(api: APIClient, field: str, value: Any)
     assert list(answer.json()["fields"]) == [field]
 
 
+@pytest.mark.parametrize("mode", ["agent", "k8s"])
+def test_a_mode_that_no_worker_runs_is_refused(api: APIClient, base: str, mode: str) -> None:
+    for answer in (
+        api.post(ALL, {"name": "new", "execution_mode": mode}),
+        api.patch(base, {"execution_mode": mode}),
+    ):
+        assert answer.status_code == 400
+        assert "not available yet" in answer.json()["fields"]["execution_mode"][0]
+
+
 def test_who_has_two_organizations_says_which(
     api: APIClient, member: User, client_of: Callable[[User], APIClient]
 ) -> None:

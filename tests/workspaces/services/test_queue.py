@@ -68,7 +68,7 @@ def test_a_task_that_is_planned_and_finished_blocks_nobody() -> None:
 def test_fifty_tasks_and_twenty_promoters_start_one_change_at_a_time() -> None:
     """F1: two schedulers at once start one execution, in order."""
     workspace = a_workspace()
-    tasks = [a_task(workspace) for _ in range(10)]
+    tasks = [a_task(workspace) for _ in range(50)]
     WorkspaceTask.objects.filter(workspace=workspace).update(status=TaskStatus.PENDING)
     for task in tasks:
         task.stages.all().delete()
@@ -81,7 +81,7 @@ def test_fifty_tasks_and_twenty_promoters_start_one_change_at_a_time() -> None:
 
     started: list[int] = []
     for _ in tasks:
-        with ThreadPoolExecutor(max_workers=8) as pool:
+        with ThreadPoolExecutor(max_workers=20) as pool:
             won = [task for result in pool.map(promote, range(20)) for task in result]
         assert len(won) == 1
         started += won

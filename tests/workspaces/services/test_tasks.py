@@ -5,8 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection
 
-from iacplatform.common.errors import Conflict, InvalidInput
+from iacplatform.common.errors import Conflict, InvalidInput, NotFound
 from tests.domain import a_task, a_user, a_workspace, finish_plan, open_stage
+from tests.factories import RemoteDataFactory
 from workspaces.exceptions import SnapshotInvalid
 from workspaces.models import (
     EngineVersion,
@@ -17,9 +18,10 @@ from workspaces.models import (
     WorkspaceTask,
     WorkspaceVariable,
 )
+from workspaces.services.comments import MAX_COMMENTS, add_comment
 from workspaces.services.queue import start_next
 from workspaces.services.snapshots import snapshot_code, snapshot_variables
-from workspaces.services.tasks import MAX_COMMENTS, add_comment, confirm_apply, create_task
+from workspaces.services.tasks import confirm_apply, create_task
 from workspaces.task_status import TaskStatus, TaskType
 
 
@@ -178,3 +180,26 @@ def test_a_task_has_twenty_comments_at_most() -> None:
 
     with pytest.raises(InvalidInput, match="at most 20"):
         add_comment(task, user=ada, comment="one too many")
+
+
+@pytest.mark.django_db
+def test_a_workspace_that_was_deleted_meanwhile_gets_no_task() -> None:
+    workspace = a_workspace()
+    Workspace.objects.all().delete()
+
+    with pytest.raises(NotFound, match="workspace was deleted"):
+        create_task(workspace, user=None, task_type=TaskType.PLAN_ONLY)
+
+
+@pytest.mark.django_db
+def test_a_task_whose_remote_data_is_no_longer_shared_cannot_be_confirmed() -> None:
+    workspace, source = a_workspace(), a_workspace("network", outputs_sharing="all")
+    RemoteDataFactory.create(workspace=workspace, source_workspace=source, data_name="subnets")
+    task = a_task(workspace)
+    start_next(workspace.pk)
+    task.refresh_from_db()
+    finish_plan(task, add=1, has_changes=True)
+    Workspace.objects.filter(pk=source.pk).update(outputs_sharing="none")
+
+    with pytest.raises(SnapshotInvalid, match="data subnets cannot be read"):
+        confirm_apply(task, user=a_user())

@@ -149,6 +149,13 @@ class NewTaskSerializer(serializers.Serializer[WorkspaceTask]):
         return {**attrs, "task_type": TaskType.PLAN_ONLY if name == PLAN else TaskType(name)}
 
 
+class CancelSerializer(serializers.Serializer[WorkspaceTask]):
+    """Why a task is cancelled; ``force`` also interrupts an engine that is applying."""
+
+    reason = serializers.CharField(max_length=1000, required=False, default="", allow_blank=True)
+    force = serializers.BooleanField(required=False, default=False)
+
+
 class ConfirmApplySerializer(serializers.Serializer[WorkspaceTask]):
     """What the one who approves has to say."""
 

@@ -135,6 +135,134 @@ def test_another_host_applies_the_snapshot_from_nothing(platform: InMemoryPlatfo
         assert message in platform.text
 
 
+def test_an_error_of_the_platform_while_the_engine_runs_keeps_the_state(
+    platform: InMemoryPlatform,
+) -> None:
+    """What the engine has made by then is known to the state in the work directory alone."""
+    slow = local_exec("echo ready; exec sleep 60", depends_on=["terraform_data.quick"])
+    platform.body = {"resource": {"terraform_data": {"quick": {}, "slow": slow}}}
+    cancel = CancelToken()
+
+    def watch() -> None:
+        while "(local-exec): ready" not in "\n".join(line.text for line in platform.published):
+            time.sleep(0.02)
+        cancel.request("no longer wanted")
+
+    threading.Thread(target=watch, daemon=True).start()
+    outcome = apply(platform, cancel=cancel, apply_grace="no number of seconds")
+    assert outcome.result == "failed"
+    assert outcome.message.startswith("platform error: TypeError")
+    assert f"[ERROR] {outcome.message}" in platform.text
+    assert "quick" in names(outcome)
+
+
+def test_a_state_file_that_cannot_be_read_at_once_is_read_later(
+    platform: InMemoryPlatform,
+) -> None:
+    command = "rm -f terraform.tfstate; mkdir terraform.tfstate; kill -9 $PPID"
+    platform.body = {"resource": {"terraform_data": {"a": local_exec(command)}}}
+    state = b'{"version": 4, "serial": 1, "lineage": "a", "resources": [{"name": "a"}]}'
+
+    def repair() -> None:
+        while "cannot be read yet" not in "\n".join(line.text for line in platform.published):
+            time.sleep(0.02)
+        (platform.directory() / "terraform.tfstate").rmdir()
+        (platform.directory() / "terraform.tfstate").write_bytes(state)
+
+    threading.Thread(target=repair, daemon=True).start()
+    outcome = apply(platform, state_save_waits=(0.5, 0.5, 0.5, 0.5))
+    assert outcome.result == "failed"
+    assert isinstance(outcome.output, ApplyOutput)
+    assert outcome.output.state == state
+
+
+def test_outputs_that_are_nested_too_deeply_do_not_cost_the_state(
+    platform: InMemoryPlatform,
+) -> None:
+    outputs = '{"a": {"value": ' + "[" * 700 + "]" * 700 + "}}"
+    state = f'{{"version": 4, "serial": 1, "lineage": "a", "outputs": {outputs}}}'
+    command = f"echo '{state}' > terraform.tfstate; kill -9 $PPID"
+    platform.body = {"resource": {"terraform_data": {"a": local_exec(command)}}}
+    platform.changes["sensitive_values"] = ("hunter22",)
+    outcome = apply(platform)
+    assert outcome.output == ApplyOutput(f"{state}\n".encode(), {})
+    assert "The outputs are nested too deeply to be shown." in platform.text
+
+
+def test_a_stop_before_the_engine_is_started_is_no_failed_apply(
+    platform: InMemoryPlatform,
+) -> None:
+    platform.body = {"resource": {"terraform_data": {"a": {}}}}
+    platform.plan()
+    platform.directory().joinpath("plan.out").unlink()
+    cancel = CancelToken()
+    plan_file = platform.plan_file
+
+    def cancel_and_read() -> bytes:
+        cancel.request("no longer wanted")
+        return plan_file()
+
+    platform.plan_file = cancel_and_read  # type: ignore[method-assign]
+    outcome = platform.run("applying", "apply", cancel=cancel)
+    assert (outcome.result, outcome.output) == ("cancelled", None)
+
+
+def test_what_the_configuration_does_not_declare_sensitive_is_masked_all_the_same(
+    platform: InMemoryPlatform,
+) -> None:
+    """F27: in plan and outputs; and the live status still finds the plan's address."""
+    platform.configuration = Configuration(
+        bodies=(
+            {
+                "variable": {"pw": {}},
+                "resource": {
+                    "terraform_data": {
+                        "each": {
+                            "for_each": "${toset([var.pw])}",
+                            "input": {"${var.pw}": ["x ${var.pw}", 12345678]},
+                            "triggers_replace": 1,
+                        }
+                    }
+                },
+                "output": {"pw": {"value": {"a": ["${var.pw}"]}}},
+            },
+        ),
+        variables=(Variable("pw", "hunter22", sensitive=False),),
+    )
+    platform.changes["sensitive_values"] = ("hunter22", "12345678")
+    outcome = apply(platform)
+    assert platform.summary is not None
+    summary = platform.summary.summary
+    assert "hunter22" not in repr(summary) + repr(platform.reported) + repr(outcome)
+    assert "12345678" not in repr(summary)
+    (change,) = summary.resource_changes
+    assert change.address == 'terraform_data.each["***SENSITIVE***"]'
+    assert change.after is not None
+    assert change.after["input"] == {"***SENSITIVE***": ["x ***SENSITIVE***", "***SENSITIVE***"]}
+    assert [each.status for each in platform.reported] == ["applying", "completed"]
+    assert {each.address for each in platform.reported} == {change.address}
+    assert isinstance(outcome.output, ApplyOutput)
+    assert outcome.output.outputs["pw"]["value"] == {"a": ["***SENSITIVE***"]}
+    assert outcome.output.state is not None
+    assert b"hunter22" in outcome.output.state
+
+
+def test_a_replacement_with_a_masked_key_is_complete_after_both_halves(
+    platform: InMemoryPlatform,
+) -> None:
+    """F24."""
+    each = {"for_each": {"hunter22": 1}, "triggers_replace": 1}
+    platform.body = {"resource": {"terraform_data": {"a": each}}}
+    platform.changes["sensitive_values"] = ("hunter22",)
+    platform.plan()
+    platform.apply()
+    platform.reported.clear()
+    each["triggers_replace"] = 2
+    platform.changes["replaced"] = ('terraform_data.a["***SENSITIVE***"]',)
+    apply(platform)
+    assert [each.status for each in platform.reported] == ["applying", "completed"]
+
+
 def test_an_apply_of_nothing_hands_over_no_state(platform: InMemoryPlatform) -> None:
     outcome = apply(platform)
     assert outcome.result == "done"

@@ -7,6 +7,8 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from executor.core.workdir import LOCK_FILE, STATE_FILE
 from iacplatform.terraform.configuration import Configuration, Output, RemoteData, Variable
 from tests.executor.core.in_memory import InMemoryPlatform
@@ -118,6 +120,29 @@ def test_an_uploaded_configuration_keeps_its_state_with_the_platform(
     assert platform.apply().result == "done", platform.text
     (state,) = platform.state_versions
     assert json.loads(state)["resources"][0]["module"] == "module.x"
+
+
+@pytest.mark.parametrize(
+    "block", ['backend "local" { path = "other.tfstate" }', 'backend "inmem" {}']
+)
+def test_an_override_file_that_moves_the_state_is_refused(
+    platform: InMemoryPlatform, block: str
+) -> None:
+    """Override files are merged by name: one that comes after the platform's would win."""
+    platform.archive = archive(main="", z_override=f"terraform {{\n{block}\n}}")
+    outcome = platform.plan()
+    assert outcome.result == "failed"
+    assert outcome.message == (
+        "The platform keeps the state, but an override file of the configuration moves it"
+        " elsewhere: remove backend, cloud and state_store blocks from the override files."
+    )
+    assert platform.run("planning").message == outcome.message
+
+
+def test_an_override_file_may_say_what_the_platform_says(platform: InMemoryPlatform) -> None:
+    block = 'backend "local" { path = "terraform.tfstate" }'
+    platform.archive = archive(main="", z_override=f"terraform {{\n{block}\n}}")
+    assert platform.plan().result == "done", platform.text
 
 
 def test_a_bad_archive_is_the_users_fault(platform: InMemoryPlatform) -> None:

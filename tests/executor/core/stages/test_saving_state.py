@@ -1,7 +1,9 @@
 """Stage ``saving_state``: a new version, or a backup and a lock."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,7 +68,7 @@ def test_five_failures_lock_the_workspace_and_name_the_backup(applied: InMemoryP
     assert outcome.result == "failed"
     assert outcome.message == f"state save failed, workspace locked, backup at: {backup}"
     reason = f"Auto-locked: State save failed for task 7. State backed up to {backup}"
-    assert outcome.output == SavedStateOutput(None, str(backup), reason)
+    assert outcome.output == SavedStateOutput(None, reason)
     assert backup.read_bytes() == STATE
     assert backup.name.startswith("ws_ws-test_task_7_")
     assert backup.stat().st_mode & 0o777 == 0o600
@@ -78,8 +80,52 @@ def test_a_backup_that_cannot_be_written_does_not_stop_the_saving(
 ) -> None:
     (applied.root / "backups").write_text("a file in the way")
     outcome = applied.run("saving_state", "apply")
-    assert (outcome.result, outcome.output) == ("done", SavedStateOutput(1, ""))
+    assert (outcome.result, outcome.output) == ("done", SavedStateOutput(1))
     assert "[ERROR] No backup of the state could be written" in applied.text
+
+
+def away(method: Callable[[], Any], times: int) -> Callable[[], Any]:
+    """A method of the platform that fails so many times first."""
+    failures = iter(range(times))
+
+    def call() -> Any:
+        if next(failures, None) is not None:
+            raise ConnectionResetError("the database is away")
+        return method()
+
+    return call
+
+
+@pytest.mark.parametrize("name", ["applied_state", "current_state"])
+def test_a_database_that_is_away_for_a_moment_costs_a_try_not_the_state(
+    applied: InMemoryPlatform, name: str
+) -> None:
+    setattr(applied, name, away(getattr(applied, name), 4))
+    outcome = applied.run("saving_state", "apply")
+    assert (outcome.result, outcome.output) == ("done", SavedStateOutput(1))
+    assert applied.state_versions == [STATE]
+    assert backups(applied) == []
+
+
+def test_a_state_that_cannot_be_compared_is_backed_up(applied: InMemoryPlatform) -> None:
+    applied.current_state = away(applied.current_state, 5)  # type: ignore[method-assign]
+    outcome = applied.run("saving_state", "apply")
+    (backup,) = backups(applied)
+    assert backup.read_bytes() == STATE
+    assert outcome.message == f"state save failed, workspace locked, backup at: {backup}"
+
+
+def test_a_state_that_could_not_even_be_read_locks_the_workspace_and_says_where_it_is(
+    applied: InMemoryPlatform,
+) -> None:
+    applied.applied_state = away(applied.applied_state, 5)  # type: ignore[method-assign]
+    outcome = applied.run("saving_state", "apply")
+    kept = "the platform still holds the state it was given when applying ended"
+    assert outcome.result == "failed"
+    assert outcome.message == f"state save failed, workspace locked, no backup: {kept}"
+    reason = f"Auto-locked: State save failed for task 7. No backup: {kept}."
+    assert outcome.output == SavedStateOutput(None, reason)
+    assert backups(applied) == []
 
 
 def test_saving_a_state_is_finished_before_a_stop(applied: InMemoryPlatform) -> None:

@@ -22,7 +22,9 @@ from workspaces.models import (
     ConfigurationVersion,
     StateVersion,
     TaskPlan,
+    TaskSnapshot,
     Workspace,
+    WorkspaceOutput,
     WorkspaceTask,
     WorkspaceVariable,
 )
@@ -114,6 +116,8 @@ def test_every_encrypted_field_of_every_model_is_found() -> None:
         (StateVersion, "content"),
         (TaskPlan, "plan_file"),
         (TaskPlan, "plan_json"),
+        (TaskSnapshot, "outputs"),
+        (WorkspaceOutput, "output_value"),
         (WorkspaceVariable, "value"),
     }
     assert expected <= {(column.model, column.name) for column in encrypted_columns()}
