@@ -102,8 +102,8 @@ DATABASES["default"]["OPTIONS"]["pool"] = {
     "max_size": env.int("DATABASE_POOL_SIZE", 24),
     "timeout": 10,
 }
-# A connection that PostgreSQL has ended is replaced before anybody uses it.
-DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+# A statement more for each use of a connection: for web servers. Workers try again by themselves.
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = env.bool("DATABASE_HEALTH_CHECKS", False)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.str("REDIS_URL")
 
