@@ -8,7 +8,8 @@ from executor.pipeline import close_stage
 from iacplatform.accounts.models import Membership, Organization, User
 from iacplatform.terraform.plan import PlanSummary
 from workspaces.models import EngineVersion, TaskStage, Workspace, WorkspaceTask
-from workspaces.services.tasks import create_task
+from workspaces.services.queue import start_next
+from workspaces.services.tasks import create_task, start_apply
 from workspaces.task_status import StageStatus, TaskType
 
 HOST = "host-a"
@@ -48,6 +49,26 @@ def a_task(
 ) -> WorkspaceTask:
     """A task as a user creates it; still pending, because nothing has committed."""
     return create_task(workspace, user=user, task_type=task_type)
+
+
+def a_running_task(
+    task_type: TaskType = TaskType.PLAN_AND_APPLY, **workspace: Any
+) -> WorkspaceTask:
+    """A task of a workspace of its own (with these fields), whose first stage is ready."""
+    task = a_task(a_workspace(**workspace), task_type)
+    start_next(task.workspace_id)
+    task.refresh_from_db()
+    return task
+
+
+def a_task_ready_to_apply() -> WorkspaceTask:
+    """A confirmed task whose next stage is ``applying``."""
+    task = a_running_task()
+    finish_plan(task, add=1, has_changes=True)
+    start_apply(task, actor="ada")
+    for _ in ("fetching", "init", "restoring_plan"):
+        finish_stage(task)
+    return task
 
 
 def open_stage(task: WorkspaceTask) -> TaskStage:

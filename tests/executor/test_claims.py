@@ -14,33 +14,16 @@ from executor.exceptions import Fenced
 from executor.pipeline import close_stage
 from tests.domain import (
     HOST,
+    a_running_task,
     a_task,
+    a_task_ready_to_apply,
     a_workspace,
     claimed,
-    finish_plan,
-    finish_stage,
     open_stage,
 )
 from workspaces.models import TaskLog, TaskStage, WorkspaceTask
 from workspaces.services.queue import start_next
-from workspaces.services.tasks import start_apply
 from workspaces.task_status import Stage, TaskStatus
-
-
-def a_running_task() -> WorkspaceTask:
-    task = a_task(a_workspace())
-    start_next(task.workspace_id)
-    task.refresh_from_db()
-    return task
-
-
-def a_task_ready_to_apply() -> WorkspaceTask:
-    task = a_running_task()
-    finish_plan(task, add=1, has_changes=True)
-    start_apply(task, actor="ada")
-    for _ in ("fetching", "init", "restoring_plan"):
-        finish_stage(task)
-    return task
 
 
 @pytest.mark.django_db

@@ -9,7 +9,7 @@ from executor.core.outcome import ApplyOutput, PlanFileOutput, PlanOutput, Saved
 from executor.pipeline import open_gate, refuse_gate
 from iacplatform.terraform.plan import PlanSummary, ResourceChange
 from tests.domain import (
-    a_task,
+    a_running_task,
     a_workspace,
     finish_plan,
     finish_stage,
@@ -27,13 +27,6 @@ from workspaces.transitions import transition
 pytestmark = pytest.mark.django_db
 CHANGES = {"add": 1, "has_changes": True}
 STATE = b'{"version": 4, "serial": 1, "lineage": "x", "resources": []}'
-
-
-def a_running_task(task_type: TaskType = TaskType.PLAN_AND_APPLY, **fields: Any) -> WorkspaceTask:
-    task = a_task(a_workspace(**fields), task_type)
-    start_next(task.workspace_id)
-    task.refresh_from_db()
-    return task
 
 
 def apply_until_saved(task: WorkspaceTask, **outcome: Any) -> None:

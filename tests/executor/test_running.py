@@ -6,17 +6,10 @@ import pytest
 from django.db.models.functions import Now
 
 from executor.running import FENCED, RunningStages
-from tests.domain import a_task, a_workspace, claimed
+from tests.domain import a_running_task, claimed
 from workspaces.models import TaskStage, WorkspaceTask
-from workspaces.services.queue import start_next
 
 pytestmark = pytest.mark.django_db
-
-
-def a_running_task() -> WorkspaceTask:
-    task = a_task(a_workspace())
-    start_next(task.workspace_id)
-    return WorkspaceTask.objects.get(pk=task.pk)
 
 
 def test_a_registered_stage_keeps_its_lease() -> None:

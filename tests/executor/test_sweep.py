@@ -13,9 +13,8 @@ from executor.dispatch import dispatch, host_queue, shared_queue
 from executor.models import WorkerHost
 from executor.sweep import sweep
 from iacplatform.common.locks import try_exclusive
-from tests.domain import HOST, a_task, a_workspace, finish_stage, open_stage
+from tests.domain import HOST, a_running_task, a_task, a_workspace, finish_stage, open_stage
 from workspaces.models import TaskStage, WorkspaceTask
-from workspaces.services.queue import start_next
 from workspaces.task_status import TaskStatus
 
 QUEUES = [shared_queue("local"), host_queue("local", HOST)]
@@ -27,13 +26,6 @@ def broker() -> redis.Redis:
     client = redis.Redis.from_url(settings.REDIS_URL)
     client.delete(*QUEUES)
     return client
-
-
-def a_running_task() -> WorkspaceTask:
-    task = a_task(a_workspace())
-    start_next(task.workspace_id)
-    task.refresh_from_db()
-    return task
 
 
 def hints(broker: redis.Redis) -> list[int]:

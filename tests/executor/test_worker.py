@@ -4,20 +4,17 @@ import pytest
 
 from executor import worker
 from executor.core.outcome import ApplyOutput, StageOutcome
-from tests.domain import a_task, a_workspace, claimed, finish_plan, finish_stage, open_stage
-from workspaces.models import AppliedState, TaskStage, WorkspaceTask
-from workspaces.services.queue import start_next
-from workspaces.services.tasks import start_apply
+from tests.domain import (
+    a_running_task,
+    a_task_ready_to_apply,
+    claimed,
+    open_stage,
+)
+from workspaces.models import AppliedState, TaskStage
 from workspaces.task_status import Stage, TaskStatus
 
 pytestmark = pytest.mark.django_db
 UNSTORABLE = "a NUL character \0 that PostgreSQL refuses"
-
-
-def a_running_task() -> WorkspaceTask:
-    task = a_task(a_workspace())
-    start_next(task.workspace_id)
-    return WorkspaceTask.objects.get(pk=task.pk)
 
 
 def test_a_message_about_a_stage_that_somebody_runs_does_nothing() -> None:
@@ -46,11 +43,7 @@ def test_an_outcome_that_cannot_be_stored_fails_the_task_instead_of_hanging_it()
 
 
 def test_the_state_of_an_apply_is_kept_when_the_rest_of_its_outcome_is_refused() -> None:
-    task = a_running_task()
-    finish_plan(task, add=1, has_changes=True)
-    start_apply(task, actor="ada")
-    for _ in ("fetching", "init", "restoring_plan"):
-        finish_stage(task)
+    task = a_task_ready_to_apply()
     state = b'{"serial": 1}'
 
     worker._close(claimed(task), StageOutcome("done", UNSTORABLE, output=ApplyOutput(state)))

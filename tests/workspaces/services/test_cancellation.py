@@ -12,7 +12,9 @@ from executor.sweep import sweep
 from iacplatform.accounts.models import User
 from iacplatform.common.errors import Conflict
 from tests.domain import (
+    a_running_task,
     a_task,
+    a_task_ready_to_apply,
     a_user,
     a_workspace,
     claimed,
@@ -24,28 +26,12 @@ from tests.domain import (
 from workspaces.models import TaskStage, Workspace, WorkspaceTask
 from workspaces.services.cancellation import NeedsForce, cancel_task
 from workspaces.services.queue import start_next
-from workspaces.services.tasks import start_apply
 from workspaces.task_status import TaskStatus
 
 
 @pytest.fixture
 def ada() -> User:
     return a_user("ada")
-
-
-def a_running_task() -> WorkspaceTask:
-    task = a_task(a_workspace())
-    start_next(task.workspace_id)
-    return WorkspaceTask.objects.get(pk=task.pk)
-
-
-def an_applying_task() -> WorkspaceTask:
-    task = a_running_task()
-    finish_plan(task, add=1, has_changes=True)
-    start_apply(task, actor="ada")
-    for _ in ("fetching", "init", "restoring_plan"):
-        finish_stage(task)
-    return task
 
 
 @pytest.mark.django_db
@@ -117,7 +103,7 @@ def test_a_stage_that_ends_well_in_spite_of_it_is_the_last(ada: User) -> None:
 @pytest.mark.django_db
 def test_an_apply_is_interrupted_only_by_force_and_its_state_is_saved(ada: User) -> None:
     """C2b: partial state stored, workspace unlocked, cancelled once."""
-    task = an_applying_task()
+    task = a_task_ready_to_apply()
     claim = claimed(task)
     with pytest.raises(NeedsForce) as caught:
         cancel_task(task, user=ada)
@@ -135,7 +121,7 @@ def test_an_apply_is_interrupted_only_by_force_and_its_state_is_saved(ada: User)
 
 @pytest.mark.django_db
 def test_a_state_that_waits_to_be_saved_is_saved_first(ada: User) -> None:
-    task = an_applying_task()
+    task = a_task_ready_to_apply()
     finish_stage(task, output=ApplyOutput(b'{"serial": 1}'))
 
     cancel_task(task, user=ada)
