@@ -31,13 +31,23 @@ class EngineRelease:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """Seconds an engine may take to plan and to apply, and be silent; 0 is no limit."""
+
+    plan: float = 0
+    apply: float = 0
+    silence: float = 0
+
+
+@dataclass(frozen=True)
 class TaskSpec:
     """A task as its snapshot has it: what plan and apply are run from (reference §4.3, §5.7).
 
     ``environment`` holds the workspace's environment variables in clear text, ``sensitive_values``
     every value that may not be shown anywhere, ``targets`` the addresses given to ``-target``.
     ``has_archive`` says that the configuration is an uploaded archive of HCL. ``replaced`` are the
-    addresses that the plan replaces, known once there is a plan.
+    addresses that the plan replaces, known once there is a plan. ``apply_owner`` is the host whose
+    worker has begun to apply, empty before that.
     """
 
     task_id: int
@@ -57,6 +67,8 @@ class TaskSpec:
     plan_hash: str = ""
     plan_host: str = ""
     replaced: tuple[str, ...] = ()
+    limits: Limits = Limits()
+    apply_owner: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,12 +114,15 @@ class AttemptLost(Exception):
 class DataAccessor(Protocol):
     """The platform as one stage attempt sees it. Every write is fenced by the attempt's token.
 
-    Any method may raise :class:`AttemptLost`. Lines and progress may come from a second thread, at
-    the same time as other calls.
+    Any method may raise :class:`AttemptLost`. Lines, progress, checkpoints and tokens to revoke may
+    come from other threads, at the same time as other calls.
     """
 
     def task(self) -> TaskSpec:
         """The task with its snapshot resolved to values."""
+
+    def check_claim(self) -> None:
+        """Raises :class:`AttemptLost` if the platform has given the stage to another attempt."""
 
     def configuration_archive(self) -> bytes:
         """The uploaded configuration as a tar.gz; only asked where ``has_archive``."""
@@ -127,8 +142,20 @@ class DataAccessor(Protocol):
     def store_lines(self, lines: Sequence[LogLine]) -> None:
         """Stores lines durably; raises on failure, and the same lines are then given again."""
 
+    def stored_lines(self, first: int, count: int) -> Sequence[str]:
+        """The task's lines from the number ``first`` on that are stored, at most ``count``."""
+
     def report_progress(self, progress: Sequence[ResourceProgress]) -> None:
         """Updates the resource changes' live apply status and shows it to whoever watches."""
 
     def save_state(self, content: bytes) -> int:
         """Stores a new state version and returns its number; raises :class:`StateSaveError`."""
+
+    def checkpoint_state(self, content: bytes) -> None:
+        """Keeps the state as the engine has it now, instead of the last one; raises on failure."""
+
+    def checkpoint(self) -> bytes | None:
+        """The state that the task's apply has checkpointed last, ``None`` if it never has."""
+
+    def revoke_tokens(self, tokens: Sequence[str]) -> None:
+        """Makes remote data tokens worthless that :meth:`task` has issued for this attempt."""

@@ -2,11 +2,12 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 
 from executor.core.accessor import DataAccessor, Phase, TaskSpec
 from executor.core.cancellation import CancelToken
+from executor.core.cleanup import CleanupTracker
 from executor.core.log import TaskLog
 from executor.core.redaction import Redactor
 from executor.core.settings import ExecutorSettings
@@ -26,6 +27,7 @@ class StageContext:
     log: TaskLog
     cancel: CancelToken
     redactor: Redactor
+    cleanup: CleanupTracker = field(default_factory=CleanupTracker)
 
     @cached_property
     def snapshot(self) -> str:

@@ -38,12 +38,31 @@ def install(
     """Returns the path of the engine's binary, downloading and verifying it where it is missing.
 
     Costs one look at the file system when it is there. Processes that miss the same release wait
-    for the first of them. Raises :class:`EngineError`, and :class:`TaskCancelled` when a stop is
+    for the first of them. A transient error is met by trying again after each of
+    ``settings.init_waits``. Raises :class:`EngineError`, and :class:`TaskCancelled` when a stop is
     requested meanwhile; neither leaves anything behind.
     """
     binary = _binary_path(release, settings.engines_dir)
     if binary.exists():
         return binary
+    for wait in settings.init_waits:
+        try:
+            return _install_alone(release, binary, settings, log, cancel)
+        except EngineError as error:
+            if error.kind != "transient":
+                raise
+            log(f"{error} Trying again in {wait:g} s.")
+        cancel.wait(wait)
+    return _install_alone(release, binary, settings, log, cancel)
+
+
+def _install_alone(
+    release: EngineRelease,
+    binary: Path,
+    settings: ExecutorSettings,
+    log: Callable[[str], None],
+    cancel: CancelToken,
+) -> Path:
     versions = binary.parent.parent
     versions.mkdir(mode=0o755, parents=True, exist_ok=True)
     try:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from executor.core.accessor import TaskSpec
-from executor.core.log import Level
+from executor.core.messages import Level
 from executor.core.settings import ExecutorSettings
 from executor.core.workdir import WorkDirectory
 from iacplatform.terraform.addresses import split_cli_args, split_targets

@@ -1,116 +1,145 @@
 """A stage's part of its task's log: numbered, redacted, on disk at once and shipped in batches."""
 
-import contextlib
-import logging
-import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from executor.core.accessor import LineKind, LogLine, ResourceProgress
-from executor.core.lines import Stream
+from executor.core.accessor import AttemptLost, LineKind, LogLine, ResourceProgress
+from executor.core.left_lines import StoredLines, left_lines
+from executor.core.lines import RedactedLines, Stream
 from executor.core.log_shipping import LogShipper
+from executor.core.messages import Level, marker_line, message_lines
+from executor.core.output_files import Outputs
 from executor.core.redaction import Redactor
-
-Level = Literal["DEBUG", "INFO", "WARN", "ERROR"]
+from executor.core.spool import Place, Spool
 
 _LEVELS: tuple[Level, ...] = ("DEBUG", "INFO", "WARN", "ERROR")
 _KINDS: dict[Stream, LineKind] = {"stdout": "output", "stderr": "error"}
-
-_logger = logging.getLogger(__name__)
+_ROOM_SECONDS = 30
+_ROOM_POLL_SECONDS = 0.03
 
 
 class TaskLog:
     """Writes the lines of one stage; to be used by the stage's own thread only.
 
     Platform lines are ``[HH:MM:SS.mmm] [LEVEL] message``, the engine's are as it wrote them
-    (reference §5.10), both with sensitive values masked. Times are UTC. A file that cannot be
-    written, on a full disk say, costs the file alone: each line is shipped all the same.
+    (reference §5.10), both with sensitive values masked. Times are UTC. Each line is recorded in
+    ``spool`` before it is handed to ``shipper``.
     """
 
     def __init__(
         self,
         shipper: LogShipper,
+        spool: Spool,
         redactor: Redactor,
         stage: str,
         *,
         first_line: int = 1,
-        path: Path | None = None,
         level: Level = "INFO",
     ) -> None:
-        """Appends to ``path`` too, where one is given; lines below ``level`` are left out."""
+        """Numbers lines from ``first_line``; messages below ``level`` are left out."""
         self._shipper = shipper
+        self._spool = spool
         self._redactor = redactor
         self._stage = stage
         self._least = _LEVELS.index(level)
-        self._file = None if path is None else _open(path)
-        self._file_failed = False
-        self._streams = {stream: redactor.stream() for stream in _KINDS}
-        self._unfinished: dict[Stream, str] = {"stdout": "", "stderr": ""}
+        self._masked: dict[Stream, RedactedLines] = {}
+        self._places: dict[Stream, Place] = {}
+        self._taken_over: list[Path] = []
+        self._first_line = first_line
         self.last_line = first_line - 1
 
     def marker(self, boundary: Literal["BEGIN", "END"]) -> None:
         """Writes where the stage begins or ends."""
-        moment = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
-        text = f"{self._stage.upper()} {boundary} at {moment}"
-        self._write(f"========== {text} ==========", "stage_marker")
+        self._write([marker_line(self._stage, boundary)], "stage_marker")
 
     def message(self, level: Level, message: str) -> None:
         """Writes a message in as many lines as it takes, unless its level is not wanted."""
-        if _LEVELS.index(level) < self._least:
-            return
-        first, *others = self._redactor.redact(message).split("\n")
-        moment = datetime.now(UTC).strftime("%H:%M:%S.%f")[:-3]
-        kind: LineKind = "error" if level == "ERROR" else "output"
-        for line in (f"[{moment}] [{level}] {first}", *others):
-            self._write(line, kind)
+        if _LEVELS.index(level) >= self._least:
+            texts = message_lines(level, self._redactor.redact(message))
+            self._write(texts, "error" if level == "ERROR" else "output")
 
-    def output(self, line: str, stream: Stream) -> None:
-        """Writes a line of the engine; a :data:`executor.core.lines.Consumer`."""
-        self._write_output(self._streams[stream].feed(f"{line}\n"), stream)
+    @contextmanager
+    def engine_outputs(self) -> Iterator[Outputs]:
+        """Makes the files for one command's output, which is to be given to :meth:`output`.
 
-    def end_output(self) -> None:
-        """Writes what was held back because it could have been the start of a sensitive value."""
-        for stream, redacted in self._streams.items():
-            self._write_output(redacted.flush(), stream)
-            if self._unfinished[stream]:
-                self._write_output("\n", stream)
+        At the end what was held back is written: it could have been the start of a sensitive value.
+        Raises :class:`StageError` when the disk is full.
+        """
+        with self._spool.engine_outputs() as (outputs, stdout, stderr):
+            self._places = {"stdout": stdout, "stderr": stderr}
+            self._masked = {stream: RedactedLines(self._redactor) for stream in _KINDS}
+            try:
+                yield outputs
+            finally:
+                for stream, masked in self._masked.items():
+                    self._write_output(masked.finish(), stream)
+
+    def output(self, lines: Sequence[str], stream: Stream) -> None:
+        """Writes lines of the engine; a :data:`executor.core.lines.LinesConsumer`."""
+        self._write_output(self._masked[stream].feed(lines), stream)
+
+    def has_room(self) -> bool:
+        """Says whether lines may come, or would only pile up because the platform is away."""
+        return self._shipper.has_room()
 
     def progress(self, progress: ResourceProgress) -> None:
         """Reports what has become of a resource."""
         self._shipper.add_progress(progress)
 
-    def close(self) -> None:
-        """Ships what is left; raises what :meth:`LogShipper.close` raises."""
-        if self._file is not None:
-            with contextlib.suppress(OSError):
-                os.close(self._file)
-            self._file = None
-        self._shipper.close()
+    def write_left_lines(self, stored: StoredLines) -> None:
+        """Writes the lines of earlier attempts in this work directory that are not ``stored`` yet.
 
-    def _write_output(self, text: str, stream: Stream) -> None:
-        *lines, self._unfinished[stream] = (self._unfinished[stream] + text).split("\n")
-        for line in lines:
-            self._write(line, _KINDS[stream])
-
-    def _write(self, text: str, kind: LineKind) -> None:
-        self.last_line += 1
-        line = LogLine(self.last_line, text, kind, self._stage, datetime.now(UTC))
-        self._shipper.add_line(line)
-        if self._file is not None:
-            self._append(self._file, f"{text}\n")
-
-    def _append(self, file: int, text: str) -> None:
+        To be called under the directory's lock. What cannot be read stays for the next attempt.
+        """
+        folders = self._spool.earlier_folders()
+        left = left_lines(folders, self._redactor, stored)
         try:
-            os.write(file, text.encode(errors="replace"))
-        except OSError as error:
-            if not self._file_failed:
-                _logger.warning("The log file of a stage cannot be written: %s", error)
-            self._file_failed = True
+            for lines in left:
+                self._wait_for_room()
+                self._write(lines.texts, lines.kind, lines.place)
+        except AttemptLost:
+            raise
+        except Exception as error:  # noqa: BLE001 - a log must not cost the stage
+            # The type has to do: an error's text may repeat the lines.
+            reason = type(error).__name__
+            self.message("WARN", f"The log of an earlier attempt cannot be read ({reason}).")
+        else:
+            self._taken_over = folders
 
+    def close(self) -> None:
+        """Ships what is left; raises what :meth:`LogShipper.close` raises.
 
-def _open(path: Path) -> int:
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-    fd = os.open(path, flags, 0o600)
-    os.fchmod(fd, 0o600)
-    return fd
+        In that case the record of this attempt stays, and ``last_line`` is the last one stored.
+        """
+        try:
+            self._shipper.close()
+        except BaseException:
+            self.last_line = max(self._first_line - 1, self._shipper.stored_line)
+            self._spool.close()
+            raise
+        self._spool.remove(self._taken_over)
+
+    def _write_output(self, lines: Sequence[str], stream: Stream) -> None:
+        place = self._places[stream]
+        self._write(lines, _KINDS[stream], place)
+        self._places[stream] = replace(place, number=place.number + len(lines))
+
+    def _write(self, texts: Sequence[str], kind: LineKind, place: Place | None = None) -> None:
+        if not texts:
+            return
+        now = datetime.now(UTC)
+        numbered = enumerate(texts, self.last_line + 1)
+        lines = [LogLine(number, text, kind, self._stage, now) for number, text in numbered]
+        self.last_line += len(lines)
+        self._spool.add(lines, place)
+        self._shipper.add_lines(lines)
+
+    def _wait_for_room(self) -> None:
+        deadline = time.monotonic() + _ROOM_SECONDS
+        while not self.has_room() and time.monotonic() < deadline:
+            time.sleep(_ROOM_POLL_SECONDS)

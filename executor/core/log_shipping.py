@@ -8,43 +8,58 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from executor.core.accessor import AttemptLost, DataAccessor, LogLine, ResourceProgress
+from executor.core.spool import Spool
 
 PUBLISH_SECONDS = 0.05
 PROGRESS_SECONDS = 0.2
 STORE_SECONDS = 1.0
 
 _MAX_ITEMS = 2000
-_MAX_CHARACTERS = 1024 * 1024
+_MAX_WEIGHT = 1024 * 1024
+_MAX_WAITING_WEIGHT = 32 * 1024 * 1024
 _RETRY_SECONDS = 0.5
 
 _logger = logging.getLogger(__name__)
 
 
 class _Batch:
-    """Items that leave together, at most ``delay`` seconds after the first of them came."""
+    """Items that leave together, at most ``delay`` seconds after the first of them came.
 
-    def __init__(self, send: Callable[[Sequence[Any]], None], delay: float, *, kept: bool) -> None:
+    An item's weight is about the bytes that it takes in memory.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[Sequence[Any]], None],
+        weigh: Callable[[Any], int],
+        delay: float,
+        *,
+        kept: bool,
+    ) -> None:
         self._send = send
+        self._weigh = weigh
         self._delay = delay
         self._kept = kept
         self._items: list[Any] = []
-        self._characters = 0
+        self._retry_at = 0.0
+        self.weight = 0
         self.due: float | None = None
 
-    def add(self, item: Any, characters: int) -> bool:
-        """Takes an item; says whether the batch has become due earlier than it was."""
-        self._items.append(item)
-        self._characters += characters
-        full = len(self._items) >= _MAX_ITEMS or self._characters >= _MAX_CHARACTERS
-        if self.due is None or (full and self.due > time.monotonic()):
-            self.due = time.monotonic() + (0 if full else self._delay)
-            return True
-        return False
+    def add(self, items: Sequence[Any]) -> bool:
+        """Takes items; says whether the batch has become due earlier than it was."""
+        self._items += items
+        self.weight += sum(map(self._weigh, items))
+        full = len(self._items) >= _MAX_ITEMS or self.weight >= _MAX_WEIGHT
+        due = max(self._retry_at, time.monotonic() + (0 if full else self._delay))
+        if self.due is not None and self.due <= due:
+            return False
+        self.due = due
+        return True
 
     def take(self) -> list[Any]:
         """Returns what is to be sent now."""
         items, self._items = self._items, []
-        self._characters, self.due = 0, None
+        self.due = None
         return items
 
     def send(self, items: list[Any]) -> list[Any]:
@@ -60,11 +75,12 @@ class _Batch:
                 return items[start:] if self._kept else []
         return []
 
-    def put_back(self, items: list[Any]) -> None:
-        """Keeps what could not be sent, before what has come since."""
-        if items:
-            self._items[:0] = items
-            self.due = time.monotonic() + _RETRY_SECONDS
+    def settle(self, items: list[Any], left: list[Any]) -> None:
+        """Ends what :meth:`take` began: what is ``left`` stays, before what has come since."""
+        self.weight -= sum(map(self._weigh, items[: len(items) - len(left)]))
+        if left:
+            self._items[:0] = left
+            self.due = self._retry_at = time.monotonic() + _RETRY_SECONDS
 
 
 class LogShipper:
@@ -75,25 +91,37 @@ class LogShipper:
     second thread. What could not be stored or reported is sent again, in order, and never dropped.
     """
 
-    def __init__(self, accessor: DataAccessor, flush_wait: float) -> None:
-        """``flush_wait`` is how many seconds :meth:`close` goes on trying."""
+    def __init__(self, accessor: DataAccessor, flush_wait: float, spool: Spool) -> None:
+        """``flush_wait`` is how many seconds :meth:`close` goes on trying.
+
+        ``spool`` is told which lines the platform has.
+        """
+        self._accessor = accessor
         self._flush_wait = flush_wait
-        self._publish = _Batch(accessor.publish_lines, PUBLISH_SECONDS, kept=False)
-        self._store = _Batch(accessor.store_lines, STORE_SECONDS, kept=True)
-        self._progress = _Batch(accessor.report_progress, PROGRESS_SECONDS, kept=True)
+        self._spool = spool
+        self._publish = _Batch(accessor.publish_lines, _line_weight, PUBLISH_SECONDS, kept=False)
+        self._store = _Batch(self._store_lines, _line_weight, STORE_SECONDS, kept=True)
+        self._progress = _Batch(
+            accessor.report_progress, _progress_weight, PROGRESS_SECONDS, kept=True
+        )
         self._batches = (self._publish, self._progress, self._store)
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._closing = False
         self._lost: AttemptLost | None = None
+        self.stored_line = 0
 
-    def add_line(self, line: LogLine) -> None:
-        """Takes a line of the log."""
-        self._add(line, len(line.text), self._publish, self._store)
+    def add_lines(self, lines: Sequence[LogLine]) -> None:
+        """Takes lines of the log."""
+        self._add(lines, self._publish, self._store)
 
     def add_progress(self, progress: ResourceProgress) -> None:
         """Takes what has become of a resource."""
-        self._add(progress, len(progress.error), self._progress)
+        self._add([progress], self._progress)
+
+    def has_room(self) -> bool:
+        """Says whether more lines may come; while the platform is away, memory must not run out."""
+        return self._store.weight < _MAX_WAITING_WEIGHT
 
     def close(self) -> None:
         """Sends what is left.
@@ -114,9 +142,15 @@ class LogShipper:
         if self._lost:
             raise self._lost
 
-    def _add(self, item: Any, characters: int, *batches: _Batch) -> None:
+    def _store_lines(self, lines: Sequence[LogLine]) -> None:
+        last = lines[-1].number
+        self._accessor.store_lines(lines)
+        self._spool.note_stored(last)
+        self.stored_line = last
+
+    def _add(self, items: Sequence[Any], *batches: _Batch) -> None:
         with self._changed:
-            earlier = [batch.add(item, characters) for batch in batches]
+            earlier = [batch.add(items) for batch in batches]
             if any(earlier):
                 self._changed.notify()
             if self._thread is None:
@@ -151,10 +185,18 @@ class LogShipper:
             with self._changed:
                 items = batch.take()
             try:
-                rest = [] if self._lost else batch.send(items)
+                left = [] if self._lost else batch.send(items)
             except AttemptLost as error:
-                self._lost, rest = error, []
+                self._lost, left = error, []
             with self._changed:
-                batch.put_back(rest)
-            failed = failed or bool(rest)
+                batch.settle(items, left)
+            failed = failed or bool(left)
         return failed
+
+
+def _line_weight(line: LogLine) -> int:
+    return 200 + len(line.text)
+
+
+def _progress_weight(progress: ResourceProgress) -> int:
+    return 200 + len(progress.error)

@@ -5,7 +5,8 @@ from typing import Any, Literal
 
 from iacplatform.terraform.plan import PlanSummary
 
-Result = Literal["done", "failed", "cancelled"]
+Result = Literal["done", "failed", "cancelled", "handed_over", "postponed"]
+StateSource = Literal["engine", "work_directory", "checkpoint", "nothing"]
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,14 @@ class ApplyOutput:
     """The state file after ``applying`` (``None`` if there is none) and the root outputs.
 
     ``outputs`` maps a name to ``{"value", "type", "sensitive"}``, ``resource_ids`` an address to the
-    cloud's id; sensitive values are masked in both.
+    cloud's id; sensitive values are masked in both. ``source`` says where the state was found:
+    it is whole if that is ``engine`` or ``work_directory``.
     """
 
     state: bytes | None = field(repr=False)
     outputs: dict[str, Any] = field(default_factory=dict)
     resource_ids: dict[str, str] = field(default_factory=dict)
+    source: StateSource = "engine"
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,8 @@ StageOutput = InitOutput | PlanFileOutput | PlanOutput | ApplyOutput | SavedStat
 class StageOutcome:
     """The end of one attempt at one stage.
 
+    ``handed_over`` means that the worker was told to stop and another one has to do the stage, which
+    does not count as an attempt; ``postponed`` that a rescue has to wait for an engine to end.
     ``message`` is what a person reads in the timeline: why it was skipped, or what failed (the
     engine's own words, whole). ``last_line`` is the number of the last log line written.
     """

@@ -4,12 +4,13 @@ import hashlib
 import io
 import json
 import re
+from functools import partial
 
 from executor.core import engine_command, plugin_cache
 from executor.core.context import StageContext
 from executor.core.exceptions import EngineFailed, StageError, TaskCancelled
 from executor.core.outcome import InitOutput
-from executor.core.workdir import LOCK_FILE, PLAN_FILE, STATE_FILE
+from executor.core.workdir import LOCK_FILE, MARKER_FILE, PLAN_FILE, STATE_FILE
 from iacplatform.terraform.archive import ArchiveLimits, extract_archive
 from iacplatform.terraform.configuration import provider_config_hash, render
 
@@ -51,7 +52,15 @@ def write_files(stage: StageContext) -> None:
         files[LOCK_FILE] = spec.lock_file
     for name, content in files.items():
         stage.workdir.write(name, content)
+    _forget_with_tokens(stage)
     stage.complete("files")
+
+
+def _forget_with_tokens(stage: StageContext) -> None:
+    """Files with remote data are worthless to a later attempt once this one's tokens are revoked."""
+    if stage.spec.configuration.remote_data:
+        forget = partial(stage.workdir.remove_file, MARKER_FILE)
+        stage.cleanup.mark_created("files", stage.spec.workspace_id, stage.name, forget)
 
 
 def _brings_own_lock_file(stage: StageContext) -> bool:

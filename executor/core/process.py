@@ -1,43 +1,37 @@
 """Engine processes: started so that they cannot be orphaned, supervised without polling.
 
-An engine runs in a session of its own, with an empty stdin. When the thread that supervises it
-dies, however hard, the kernel sends it SIGINT (``PR_SET_PDEATHSIG``, prctl(2)), at which Terraform
-and OpenTofu stop gracefully and write their state. ``preexec_fn`` would do that too, but is unsafe
-in a process with threads. The signal is tied to the *thread*: start and supervise in the same one.
+An engine runs in a session of its own, with an empty stdin, under a guardian
+(:mod:`executor.core.guardian`) through which it stops gracefully when its supervisor is killed.
 
-The engine also inherits the reading ends of its own output pipes. Without a reader its next word
-would kill it by SIGPIPE (Go does not let that be ignored), in the middle of that graceful stop.
+Output goes to files, which are read while they grow: what a dead supervisor has not read, and what
+an engine says while it stops without one, is still there for the next.
 """
 
-import contextlib
-import fcntl
-import functools
+import math
 import os
 import selectors
-import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from executor.core.cancellation import CancelToken
+from executor.core.guardian import guarded
+from executor.core.output_files import forget_growth, memory_outputs, watch_growth
+from executor.core.stop_signals import Grace, StopSignals
 
 Sink = Callable[[bytes], None]
+Limit = Literal["", "total", "silence"]
 
 _READ_BYTES = 65536
-_PIPE_BYTES = 256 * 1024
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
-_PDEATHSIG = 1
-# Python ignores two signals that an engine must not inherit as ignored.
-_SHIM = (
-    "import ctypes, os, signal, sys;"
-    "[signal.signal(name, signal.SIG_DFL) for name in (signal.SIGPIPE, signal.SIGXFSZ)];"
-    f"ctypes.CDLL(None).prctl({_PDEATHSIG}, {int(signal.SIGINT)});"
-    "os.execv(sys.argv[1], sys.argv[1:])"
-)
+_POLL_SECONDS = 0.03
+_WATCHED_SECONDS = 1.0
+_READY_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -51,134 +45,180 @@ class Command:
 
 
 @dataclass(frozen=True)
-class Grace:
-    """Seconds a cancelled engine has from SIGINT to SIGTERM, and from there to SIGKILL."""
+class Output:
+    """One output of a command: a file that is empty yet, and who gets what is written to it."""
 
-    interrupt: float
-    terminate: float = 5
+    file: int
+    sink: Sink
+
+
+@dataclass(frozen=True)
+class ProcessLimits:
+    """Seconds a process may take, and be silent on both outputs; 0 is no limit."""
+
+    total: float = 0
+    silence: float = 0
+
+    def next(self, started: float, heard: float) -> tuple[float, Limit]:
+        """Returns which limit comes first and when, given when the process started and spoke."""
+        times: list[tuple[float, Limit]] = [(math.inf, "")]
+        if self.total:
+            times.append((started + self.total, "total"))
+        if self.silence:
+            times.append((heard + self.silence, "silence"))
+        return min(times)
+
+    def reason(self, limit: Limit) -> str:
+        """Returns what to say when a limit is exceeded."""
+        if limit == "total":
+            return f"The engine has been running for {self.total:g} s, its time limit."
+        return f"The engine has been silent for {self.silence:g} s, its silence limit."
+
+
+NO_LIMITS = ProcessLimits()
 
 
 @dataclass(frozen=True)
 class ProcessResult:
     """How a process ended; ``exit_code`` is the negative signal number if a signal ended it.
 
-    ``cancelled`` says that it was told to stop, ``killed`` that it had to be killed; ``duration``
-    is seconds.
+    ``cancelled`` says that it was told to stop, ``limit`` for which limit it was told so instead,
+    ``killed`` that it had to be killed; ``duration`` is seconds.
     """
 
     exit_code: int
     cancelled: bool
     killed: bool
     duration: float
+    limit: Limit = ""
 
 
 def supervise(
     command: Command,
-    sinks: tuple[Sink, Sink],
+    outputs: tuple[Output, Output],
     cancel: CancelToken,
     grace: Grace,
     on_step: Callable[[str], None],
+    limits: ProcessLimits = NO_LIMITS,
+    ready: Callable[[], bool] = lambda: True,
 ) -> ProcessResult:
-    """Runs a command to its end, giving stdout and stderr to ``sinks`` as they come.
+    """Runs a command to its end; what it writes is read as it comes, as long as ``ready`` says so.
 
-    When ``cancel`` is requested the engine gets SIGINT, after the grace SIGTERM, and at last its
-    whole process group SIGKILL; a forced request skips the first grace. ``on_step`` is told of each
-    signal. What the engine leaves behind in its process group is killed. Raises :class:`OSError`
-    when the command cannot be started.
+    When ``cancel`` is requested or one of ``limits`` is exceeded the engine gets SIGINT, after the
+    grace SIGTERM, and at last its whole process group SIGKILL. ``on_step`` is told of each step.
+    What the engine leaves behind in its process group is killed. Raises :class:`OSError` when the
+    command cannot be started.
     """
-    started = time.monotonic()
-    readers, process = _start(command)
-    try:
-        with _Supervision(process, cancel, grace, on_step) as supervision:
-            supervision.run(list(zip(readers, sinks, strict=True)))
-    finally:
-        _end_group(process)
-        for reader in readers:
-            os.close(reader)
-    duration = round(time.monotonic() - started, 3)
-    return ProcessResult(process.returncode, supervision.cancelled, supervision.killed, duration)
+    readers = [_Reader(output) for output in outputs]
+    with ExitStack() as opened:
+        watch = watch_growth([output.file for output in outputs])
+        if watch is not None:
+            opened.callback(os.close, watch)
+        process = _start(command, outputs)
+        opened.callback(_end_group, process)
+        stop = StopSignals(process.pid, grace, on_step)
+        supervision = _Supervision(process, readers, ready, stop, limits)
+        with supervision:
+            if watch is not None:
+                supervision.wake_at_growth(watch)
+            supervision.wake_at_request(cancel)
+            supervision.run()
+    _read_rest(readers, ready)
+    return ProcessResult(
+        exit_code=process.returncode,
+        cancelled=supervision.cancelled,
+        killed=stop.killed,
+        duration=supervision.duration,
+        limit=supervision.limit,
+    )
 
 
 def capture(
-    command: Command, cancel: CancelToken, grace: Grace, on_step: Callable[[str], None]
+    command: Command,
+    cancel: CancelToken,
+    grace: Grace,
+    on_step: Callable[[str], None],
+    limits: ProcessLimits = NO_LIMITS,
 ) -> tuple[ProcessResult, bytes, str]:
     """Runs a command like :func:`supervise` and returns its stdout and stderr whole."""
-    output, errors = bytearray(), bytearray()
-    result = supervise(command, (output.extend, errors.extend), cancel, grace, on_step)
-    return result, bytes(output), errors.decode(errors="replace")
+    with memory_outputs() as files:
+        outputs = (Output(files[0], _ignore), Output(files[1], _ignore))
+        result = supervise(command, outputs, cancel, grace, on_step, limits)
+        output, errors = (os.pread(file, os.fstat(file).st_size, 0) for file in files)
+    return result, output, errors.decode(errors="replace")
 
 
-def _start(command: Command) -> tuple[tuple[int, int], subprocess.Popen[bytes]]:
-    """Starts a command; also returns the reading ends of its stdout and stderr."""
-    (stdout, stdout_end), (stderr, stderr_end) = _pipe(), _pipe()
-    try:
-        process = subprocess.Popen(
-            [*_death_signal_prefix(), *command.argv],
-            cwd=command.cwd,
-            env=dict(command.env),
-            stdin=subprocess.DEVNULL,
-            stdout=stdout_end,
-            stderr=stderr_end,
-            start_new_session=True,
-            pass_fds=(*command.inherited_fds, stdout, stderr),
-            umask=0o077,
-        )
-    except BaseException:
-        os.close(stdout)
-        os.close(stderr)
-        raise
-    finally:
-        os.close(stdout_end)
-        os.close(stderr_end)
-    return (stdout, stderr), process
+def _ignore(_: bytes) -> None:
+    """Leaves an output to be read in one piece at the end."""
 
 
-def _pipe() -> tuple[int, int]:
-    """Makes a pipe with room for what an engine still says when its supervisor is dead."""
-    reader, writer = os.pipe()
-    # An ordinary user may have only so much of it, in all pipes together.
-    with contextlib.suppress(PermissionError):
-        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-    return reader, writer
+def _start(command: Command, outputs: tuple[Output, Output]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        guarded(command.argv),
+        cwd=command.cwd,
+        env=dict(command.env),
+        stdin=subprocess.DEVNULL,
+        stdout=outputs[0].file,
+        stderr=outputs[1].file,
+        start_new_session=True,
+        pass_fds=command.inherited_fds,
+        umask=0o077,
+    )
 
 
-@functools.cache
-def _death_signal_prefix() -> tuple[str, ...]:
-    """Returns the command that starts another one with the signal set: 1 ms, or 15 in Python."""
-    setpriv = shutil.which("setpriv")
-    prefix = (setpriv or "", "--pdeathsig", "INT")
-    # Other implementations of setpriv than that of util-linux do not know the option.
-    if (
-        setpriv
-        and subprocess.run([*prefix, "true"], check=False, capture_output=True).returncode == 0
-    ):
-        return prefix
-    return (sys.executable, "-I", "-S", "-c", _SHIM)
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """Kills what is left of the engine's process group and waits for the engine itself."""
+    # Until it is waited for the engine is at least a zombie: its group's id is still its own.
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+class _Reader:
+    """Reads an output that grows, at a place of its own in the file."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self.position = 0
+
+    def read(self) -> bool:
+        """Passes the next bytes on; says whether there were any."""
+        data = os.pread(self._output.file, _READ_BYTES, self.position)
+        self.position += len(data)
+        if data:
+            self._output.sink(data)
+        return bool(data)
+
+    def size(self) -> int:
+        """Returns how many bytes have been written up to now."""
+        return os.fstat(self._output.file).st_size
 
 
 class _Supervision:
-    """One event loop over a process's outputs, its end and the request to stop it."""
+    """One event loop over a process's outputs, its end, its limits and the request to stop it."""
 
     def __init__(
         self,
         process: subprocess.Popen[bytes],
-        cancel: CancelToken,
-        grace: Grace,
-        on_step: Callable[[str], None],
+        readers: Sequence[_Reader],
+        ready: Callable[[], bool],
+        stop: StopSignals,
+        limits: ProcessLimits,
     ) -> None:
-        self._process = process
-        self._on_step = on_step
-        self._selector = selectors.DefaultSelector()
-        self._pidfd = os.pidfd_open(process.pid)
+        self._readers = readers
+        self._ready = ready
+        self._stop = stop
+        self._limits = limits
+        self._started = self._heard = time.monotonic()
+        self._size = 0
+        self._pause = _POLL_SECONDS
         self._ended = False
-        self._grace = grace
-        self._next_signal = iter(_SIGNALS)
-        self._deadline: float | None = None
-        self.cancelled = False
-        self.killed = False
+        self._pidfd = os.pidfd_open(process.pid)
+        self._selector = selectors.DefaultSelector()
         self._watch(self._pidfd, self._end)
-        self._watch(cancel.fileno(), functools.partial(self._stop, cancel.fileno()))
-        self._watch(cancel.force_fileno(), functools.partial(self._hurry, cancel.force_fileno()))
+        self.cancelled = False
+        self.limit: Limit = ""
+        self.duration = 0.0
 
     def __enter__(self) -> "_Supervision":
         return self
@@ -187,71 +227,75 @@ class _Supervision:
         self._selector.close()
         os.close(self._pidfd)
 
-    def run(self, outputs: Sequence[tuple[int, Sink]]) -> None:
-        """Reads the outputs, each with its sink, until the process has ended."""
-        for reader, sink in outputs:
-            self._watch(reader, functools.partial(self._read, reader, sink))
+    def wake_at_growth(self, watch: int) -> None:
+        """Reads when this watch over the outputs says so, instead of every few milliseconds."""
+        self._watch(watch, partial(forget_growth, watch))
+        self._pause = _WATCHED_SECONDS
+
+    def wake_at_request(self, cancel: CancelToken) -> None:
+        """Stops the process when that is requested."""
+        self._watch(cancel.fileno(), partial(self._cancel, cancel.fileno()))
+        self._watch(cancel.force_fileno(), partial(self._hurry, cancel.force_fileno()))
+
+    def run(self) -> None:
+        """Returns when the process has ended; what it wrote last is still to be read."""
+        wait = 0.0
         while not self._ended:
-            self._turn()
-        for reader, sink in outputs:
-            _drain(reader, sink)
+            events = self._selector.select(max(0.0, wait))
+            for key, _ in events:
+                key.data()
+            found = self._read()
+            if found and not events and wait == _WATCHED_SECONDS:
+                self._pause = _POLL_SECONDS  # the watch says nothing, as on files in memory
+            self._check_limits()
+            self._stop.go_on()
+            pause = self._pause if self._ready() else _POLL_SECONDS
+            wait = 0 if found else min(pause, self._next_deadline() - time.monotonic())
+        self.duration = round(time.monotonic() - self._started, 3)
 
     def _watch(self, fd: int, callback: Callable[[], None]) -> None:
         self._selector.register(fd, selectors.EVENT_READ, callback)
 
-    def _turn(self) -> None:
-        timeout = None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
-        for key, _ in self._selector.select(timeout):
-            key.data()
-        if self._deadline is not None and time.monotonic() >= self._deadline:
-            self._send_next_signal()
+    def _read(self) -> bool:
+        """Reads a piece of each output; says whether there was any."""
+        size = sum(reader.size() for reader in self._readers)
+        if size != self._size:
+            self._size, self._heard = size, time.monotonic()
+        if not self._ready():
+            return False
+        pieces = [reader.read() for reader in self._readers]
+        return any(pieces)
 
-    def _read(self, reader: int, sink: Sink) -> None:
-        if data := os.read(reader, _READ_BYTES):
-            sink(data)
-        else:
-            self._selector.unregister(reader)
+    def _next_deadline(self) -> float:
+        if self._stop.begun:
+            return self._stop.deadline
+        return self._limits.next(self._started, self._heard)[0]
+
+    def _check_limits(self) -> None:
+        when, limit = self._limits.next(self._started, self._heard)
+        if time.monotonic() >= when and not self._stop.begun:
+            self.limit = limit
+            self._stop.begin(self._limits.reason(limit))
 
     def _end(self) -> None:
         self._ended = True
 
-    def _stop(self, fd: int) -> None:
+    def _cancel(self, fd: int) -> None:
         self._selector.unregister(fd)
-        self.cancelled = True
-        self._send_next_signal()
+        self.cancelled = not self._stop.begun
+        self._stop.begin()
 
     def _hurry(self, fd: int) -> None:
         self._selector.unregister(fd)
-        self._grace = Grace(0, self._grace.terminate)
-        if self._deadline is not None:
-            self._deadline = time.monotonic()
-
-    def _send_next_signal(self) -> None:
-        number = next(self._next_signal)
-        seconds = {signal.SIGINT: self._grace.interrupt, signal.SIGTERM: self._grace.terminate}
-        self._deadline = time.monotonic() + seconds[number] if number in seconds else None
-        self._on_step(f"{number.name} is sent to the engine.")
-        with contextlib.suppress(ProcessLookupError):
-            if number is signal.SIGKILL:
-                self.killed = True
-                os.killpg(self._process.pid, number)
-            else:
-                signal.pidfd_send_signal(self._pidfd, number)
+        self._stop.hurry()
 
 
-def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """Kills what is left of the engine's process group and waits for the engine itself."""
-    # Until it is waited for the engine is at least a zombie: its group's id is still its own.
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def _drain(reader: int, sink: Sink) -> None:
-    """Reads what the engine wrote before it ended; who else holds the pipe is not waited for."""
-    os.set_blocking(reader, False)
-    left = _PIPE_BYTES
-    with contextlib.suppress(BlockingIOError):
-        while left > 0 and (data := os.read(reader, _READ_BYTES)):
-            sink(data)
-            left -= len(data)
+def _read_rest(readers: Sequence[_Reader], ready: Callable[[], bool]) -> None:
+    """Reads what a process wrote before it ended; waits for who is not ready, but not for ever."""
+    deadline = time.monotonic() + _READY_SECONDS
+    for reader in readers:
+        # Something that it has started in another session may write on and on.
+        size = reader.size()
+        while reader.position < size and reader.read():
+            while not ready() and time.monotonic() < deadline:
+                time.sleep(_POLL_SECONDS)

@@ -13,7 +13,9 @@ class ExecutorSettings:
     ``host`` names this machine: a later stage of a task finds its work directory where ``host`` is
     the same. ``engine_url_schemes`` are the schemes an engine may be downloaded by; the embedded
     engine needs ``file``. ``plan_grace`` and ``apply_grace`` are what a cancelled engine is given
-    between SIGINT and SIGTERM, ``terminate_grace`` what it is given from there to SIGKILL.
+    between SIGINT and SIGTERM, ``force_grace`` what is left of that when the stop is forced, and
+    ``terminate_grace`` what it is given from there to SIGKILL. ``init_waits`` is how long to wait
+    before each further try of an init or an engine's download that the network has failed.
     """
 
     work_root: Path
@@ -24,6 +26,7 @@ class ExecutorSettings:
     engine_url_schemes: frozenset[str] = frozenset({"https"})
     plan_grace: float = 30
     apply_grace: float = 300
+    force_grace: float = 10
     terminate_grace: float = 5
     lock_wait: float = 60
     log_flush_wait: float = 30

@@ -56,9 +56,10 @@ class WorkDirectory:
         """The descriptors an engine must inherit: the lock, so that it lasts while one lives."""
         return () if self._engine_lock is None else (self._engine_lock,)
 
-    def log_path(self, phase: str) -> Path:
-        """Returns where the log of a phase is kept."""
-        return self.path / OWN_FOLDER / "logs" / f"{phase}.log"
+    @property
+    def attempts(self) -> Path:
+        """Where each attempt keeps its log and its engine's output until the platform has them."""
+        return self.path / OWN_FOLDER / "output"
 
     def exists(self) -> bool:
         """Says whether the directory is there."""
@@ -67,7 +68,7 @@ class WorkDirectory:
     def create(self) -> None:
         """Makes the directory with mode 0700; raises :class:`StageError` if it is not ours."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for folder in (self.path, self.path / OWN_FOLDER, self.log_path("plan").parent):
+        for folder in (self.path, self.path / OWN_FOLDER, self.attempts):
             folder.mkdir(mode=0o700, exist_ok=True)
             found = folder.lstat()
             if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
@@ -90,7 +91,7 @@ class WorkDirectory:
             self._engine_lock = None
 
     def clear(self) -> None:
-        """Removes everything but the lock, the marker's folder and the logs."""
+        """Removes everything but the lock and the platform's own folder."""
         (self.path / MARKER_FILE).unlink(missing_ok=True)
         for entry in os.scandir(self.path):
             if entry.name not in {ENGINE_LOCK, OWN_FOLDER}:

@@ -1,20 +1,19 @@
 """Stage ``applying``: ``terraform apply`` of the plan file. Never run twice for a task."""
 
-import time
 from datetime import UTC, datetime
-from typing import Any
 
 from executor.core import engine_command
 from executor.core.accessor import ApplyStatus, AttemptLost, ResourceProgress
+from executor.core.checkpoints import checkpoints
 from executor.core.context import StageContext
 from executor.core.exceptions import StageError, TaskCancelled, platform_error
 from executor.core.lines import Stream
 from executor.core.outcome import ApplyOutput, Result, StageOutcome
 from executor.core.preparation import ensure_plan
-from executor.core.workdir import PLAN_FILE, STATE_FILE
+from executor.core.state_output import read_state_file, state_output
+from executor.core.workdir import PLAN_FILE
 from iacplatform.terraform.apply_output import ApplyOutputParser, EventKind, ResourceEvent
 from iacplatform.terraform.exceptions import StateError
-from iacplatform.terraform.state import resource_ids, state_outputs
 
 _STATUSES: dict[EventKind, ApplyStatus] = {
     "started": "applying",
@@ -51,14 +50,25 @@ def _apply(stage: StageContext) -> tuple[Result, str]:
 
     arguments = ("apply", "-no-color", "-input=false", "-auto-approve", PLAN_FILE)
     grace = stage.settings.apply_grace
-    result = engine_command.run(stage, *arguments, grace=grace, consumers=[read_progress])
+    with checkpoints(stage.accessor, stage.workdir):
+        result = engine_command.run(stage, *arguments, grace=grace, consumers=[read_progress])
     _report(stage, parser.finish())
     if result.succeeded:
         return "done", ""
     if result.cancelled:
-        return "cancelled", stage.cancel.reason
+        return _stopped(stage)
     stage.log.message("ERROR", "The engine failed.")
     return "failed", result.error
+
+
+def _stopped(stage: StageContext) -> tuple[Result, str]:
+    """An apply is begun only once: one whose worker had to stop cannot be handed over."""
+    reason = stage.cancel.reason
+    if not stage.cancel.handed_over:
+        return "cancelled", reason
+    message = f"The apply was stopped because its worker had to stop: {reason}"
+    stage.log.message("ERROR", message)
+    return "failed", message
 
 
 def _report(stage: StageContext, events: list[ResourceEvent]) -> None:
@@ -77,47 +87,23 @@ def _report(stage: StageContext, events: list[ResourceEvent]) -> None:
 
 def _with_state(stage: StageContext, outcome: Result, message: str) -> StageOutcome:
     """Adds the state file and its outputs; a file that is no state is not handed on."""
-    content = _read_state(stage)
+    content = read_state_file(stage)
     if content is None:
         return StageOutcome(outcome, message, output=ApplyOutput(None))
     try:
-        outputs = state_outputs(content, mask=True)
+        return StageOutcome(outcome, message, output=state_output(stage, content))
     except StateError as error:
         unreadable = f"The engine has left a state file that cannot be read: {error}"
         stage.log.message("ERROR", unreadable)
-        failed: Result = "failed" if outcome == "done" else outcome
-        return StageOutcome(failed, f"{message}\n{unreadable}".strip(), output=ApplyOutput(None))
-    output = ApplyOutput(content, _masked(stage, outputs), _masked_ids(stage, content))
-    return StageOutcome(outcome, message, output=output)
+    failed: Result = "failed" if outcome == "done" else outcome
+    message = f"{message}\n{unreadable}".strip()
+    return StageOutcome(failed, message, output=_last_checkpoint(stage))
 
 
-def _masked(stage: StageContext, outputs: dict[str, Any]) -> dict[str, Any]:
-    """Masks the values; outputs nested too deeply for that are left out, the state is not."""
-    redact = stage.redactor.redact_value
-    try:
-        return {
-            name: output | {"value": redact(output["value"])} for name, output in outputs.items()
-        }
-    except RecursionError:
-        stage.log.message("WARN", "The outputs are nested too deeply to be shown.")
-        return {}
-
-
-def _masked_ids(stage: StageContext, content: bytes) -> dict[str, str]:
-    """The ids by the addresses that the plan's resource changes have."""
-    redact, redact_keys = stage.redactor.redact, stage.redactor.redact_keys
-    return {
-        redact(redact_keys(address)): redact(resource_id)
-        for address, resource_id in resource_ids(content).items()
-    }
-
-
-def _read_state(stage: StageContext) -> bytes | None:
-    """Reads the state file, again after a wait where this machine has no file descriptor left."""
-    for wait in stage.settings.state_save_waits:
-        try:
-            return stage.workdir.read(STATE_FILE)
-        except OSError as error:
-            stage.log.message("WARN", f"The state file cannot be read yet: {error}")
-            time.sleep(wait)
-    return stage.workdir.read(STATE_FILE)
+def _last_checkpoint(stage: StageContext) -> ApplyOutput:
+    """What is known of the state when the engine was killed while it wrote it."""
+    checkpoint = stage.accessor.checkpoint()
+    if checkpoint is None:
+        return ApplyOutput(None, source="nothing")
+    stage.log.message("WARN", "The state of the last checkpoint is taken instead.")
+    return state_output(stage, checkpoint, "checkpoint")

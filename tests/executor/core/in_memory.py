@@ -2,13 +2,15 @@
 
 import resource
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from executor.core.accessor import (
     AppliedState,
+    AttemptLost,
     EngineRelease,
     LogLine,
     Phase,
@@ -58,8 +60,12 @@ class InMemoryPlatform:
     applied: AppliedState | None = None
     summary: PlanOutput | None = None
     state_versions: list[bytes] = field(default_factory=list)
+    checkpoints: list[tuple[datetime, bytes]] = field(default_factory=list)
+    revoked: list[str] = field(default_factory=list)
     save_failures: int = 0
+    checkpoint_failures: int = 0
     store_failures: int = 0
+    taken_over: bool = False
     published: list[LogLine] = field(default_factory=list)
     lines: list[LogLine] = field(default_factory=list)
     reported: list[ResourceProgress] = field(default_factory=list)
@@ -98,14 +104,15 @@ class InMemoryPlatform:
     ) -> StageOutcome:
         """Runs a stage and takes over what it has made, as the closing transaction does."""
         self.changes["phase"] = phase
-        outcome = run_stage(
-            stage,
-            self,
-            self.settings(host, **settings),
-            cancel or CancelToken(),
-            first_line=len(self.lines) + 1,
-            phase=phase,
-        )
+        with closing(CancelToken()) as never:
+            outcome = run_stage(
+                stage,
+                self,
+                self.settings(host, **settings),
+                cancel or never,
+                first_line=len(self.lines) + 1,
+                phase=phase,
+            )
         self.outcomes.append(outcome)
         self._take_over(outcome, host)
         return outcome
@@ -165,6 +172,10 @@ class InMemoryPlatform:
         )
         return replace(spec, **self.changes)
 
+    def check_claim(self) -> None:
+        if self.taken_over:
+            raise AttemptLost
+
     def configuration_archive(self) -> bytes:
         return self.archive
 
@@ -187,6 +198,9 @@ class InMemoryPlatform:
             raise ConnectionResetError
         self.lines += lines
 
+    def stored_lines(self, first: int, count: int) -> list[str]:
+        return [line.text for line in self.lines if first <= line.number < first + count]
+
     def report_progress(self, progress: Sequence[ResourceProgress]) -> None:
         self.reported += progress
 
@@ -197,3 +211,15 @@ class InMemoryPlatform:
         self.state = content
         self.state_versions.append(content)
         return len(self.state_versions)
+
+    def checkpoint_state(self, content: bytes) -> None:
+        if self.checkpoint_failures:
+            self.checkpoint_failures -= 1
+            raise ConnectionResetError
+        self.checkpoints.append((datetime.now(UTC), content))
+
+    def checkpoint(self) -> bytes | None:
+        return self.checkpoints[-1][1] if self.checkpoints else None
+
+    def revoke_tokens(self, tokens: Sequence[str]) -> None:
+        self.revoked += tokens

@@ -58,3 +58,33 @@ def test_a_request_after_the_end_is_ignored() -> None:
     token.request("too late")
     token.close()
     assert not token.requested
+
+
+def test_a_hand_over_stops_like_a_request(token: CancelToken) -> None:
+    token.hand_over("worker-1 is stopping")
+    assert token.requested
+    assert token.handed_over
+    assert readable(token.fileno())
+    with pytest.raises(TaskCancelled, match="worker-1 is stopping"):
+        token.raise_if_requested()
+
+
+def test_a_user_turns_a_hand_over_into_a_cancellation(token: CancelToken) -> None:
+    token.hand_over("worker-1 is stopping")
+    token.request("no longer wanted", force=True)
+    token.request("again")
+    assert (token.reason, token.handed_over, token.force) == ("no longer wanted", False, True)
+    assert readable(token.force_fileno())
+
+
+def test_a_hand_over_changes_nothing_once_a_user_has_cancelled(token: CancelToken) -> None:
+    token.request("no longer wanted")
+    token.hand_over("worker-1 is stopping")
+    assert (token.reason, token.handed_over) == ("no longer wanted", False)
+
+
+def test_a_hand_over_after_the_end_is_ignored() -> None:
+    token = CancelToken()
+    token.close()
+    token.hand_over("too late")
+    assert not token.requested

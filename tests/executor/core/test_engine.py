@@ -43,6 +43,7 @@ class Downloads(http.server.ThreadingHTTPServer):
         self.files: dict[str, bytes] = {"/engine.zip": ARCHIVE}
         self.requests = 0
         self.pause = 0.0
+        self.unavailable = 0
 
     def release(self, path: str = "/engine.zip", checksum: str = "") -> EngineRelease:
         content = self.files.get(path, b"")
@@ -57,6 +58,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.server.requests += 1
         path, _, behaviour = self.path.partition("?")
+        if self.server.unavailable:
+            self.server.unavailable -= 1
+            self.send_error(503)
+            return
         if behaviour.isdigit():
             self.send_error(int(behaviour))
             return
@@ -156,6 +161,41 @@ def test_a_download_that_fails_leaves_nothing(
     assert raised.value.kind == kind
     assert left_behind(settings) == []
     assert run_install(downloads.release(), settings).is_file()
+
+
+def test_a_server_that_is_overloaded_for_a_moment_is_asked_again(
+    downloads: Downloads, settings: ExecutorSettings
+) -> None:
+    downloads.unavailable = 2
+    said: list[str] = []
+    binary = install(downloads.release(), settings, said.append, CancelToken())
+    assert binary.read_bytes() == PROGRAM
+    assert downloads.requests == 3
+    again = [line for line in said if line.endswith("HTTP status 503. Trying again in 0.1 s.")]
+    assert len(again) == 2
+
+
+def test_a_release_that_is_wrong_is_not_asked_for_again(
+    downloads: Downloads, settings: ExecutorSettings
+) -> None:
+    with pytest.raises(EngineError):
+        run_install(downloads.release(checksum="a" * 64), settings)
+    assert downloads.requests == 1
+
+
+def test_a_stop_ends_the_wait_for_the_next_try(
+    downloads: Downloads, settings: ExecutorSettings
+) -> None:
+    downloads.unavailable = 1
+    cancel = CancelToken()
+
+    def stop(line: str) -> None:
+        if "Trying again" in line:
+            cancel.request("stop")
+
+    with pytest.raises(TaskCancelled):
+        install(downloads.release(), replace(settings, init_waits=(60,)), stop, cancel)
+    assert downloads.requests == 1
 
 
 def test_a_server_that_is_not_there_is_transient(settings: ExecutorSettings) -> None:

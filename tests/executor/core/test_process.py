@@ -15,15 +15,26 @@ from pathlib import Path
 
 import pytest
 
-from executor.core import process
+from executor.core import guardian
 from executor.core.accessor import EngineRelease
 from executor.core.cancellation import CancelToken
 from executor.core.engine import install
-from executor.core.lines import LineSplitter, Stream
-from executor.core.process import Command, Grace, ProcessResult, capture, supervise
+from executor.core.lines import LineReaders, OutputReader, Stream
+from executor.core.output_files import named_outputs
+from executor.core.process import (
+    NO_LIMITS,
+    Command,
+    Output,
+    ProcessLimits,
+    ProcessResult,
+    capture,
+    supervise,
+)
+from executor.core.stop_signals import Grace
 from tests.executor.core.in_memory import InMemoryPlatform
 
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
+GRACE = Grace(5, 5)
 PYTHON = [sys.executable, "-I", "-S", "-c"]
 
 
@@ -32,23 +43,30 @@ class Run:
 
     def __init__(self, cwd: Path) -> None:
         self.cwd = cwd
+        self.runs = 0
         self.cancel = CancelToken()
         self.lines: list[tuple[str, Stream]] = []
         self.steps: list[str] = []
 
     def __call__(
-        self, *argv: str, fds: tuple[int, ...] = (), grace: Grace | None = None
+        self,
+        *argv: str,
+        fds: tuple[int, ...] = (),
+        grace: Grace = GRACE,
+        limits: ProcessLimits = NO_LIMITS,
+        ready: Callable[[], bool] = lambda: True,
     ) -> ProcessResult:
         command = Command(argv, self.cwd, ENVIRONMENT, fds)
-        sinks = tuple(
-            LineSplitter(stream, [lambda line, of: self.lines.append((line, of))], pytest.fail)
-            for stream in ("stdout", "stderr")
-        )
-        result = supervise(
-            command, (sinks[0], sinks[1]), self.cancel, grace or Grace(5, 5), self.steps.append
-        )
-        for sink in sinks:
-            sink.finish()
+        readers = LineReaders([], [lambda line, of: self.lines.append((line, of))], pytest.fail)
+        stdout, stderr = OutputReader("stdout", readers), OutputReader("stderr", readers)
+        self.runs += 1
+        names = (self.cwd / f"{self.runs}.{stream}" for stream in ("stdout", "stderr"))
+        with named_outputs(*names) as files:
+            outputs = (Output(files[0], stdout), Output(files[1], stderr))
+            step = self.steps.append
+            result = supervise(command, outputs, self.cancel, grace, step, limits, ready)
+        for reader in (stdout, stderr):
+            reader.finish()
         return result
 
     def cancel_at(self, line: str, *, force: bool = False) -> None:
@@ -94,7 +112,7 @@ def test_both_outputs_and_the_exit_code_are_read(run: Run) -> None:
 
 def test_the_process_has_its_own_session_no_input_and_only_its_environment(run: Run) -> None:
     script = (
-        "import os, sys; print(os.getsid(0) == os.getpid(), repr(sys.stdin.read()), *os.environ)"
+        "import os, sys; print(os.getsid(0) == os.getppid(), repr(sys.stdin.read()), *os.environ)"
     )
     run(*PYTHON, script)
     flag, stdin, *names = run.lines[0][0].split()
@@ -167,24 +185,122 @@ def test_a_process_that_ignores_signals_is_killed_with_its_group(run: Run) -> No
     wait_until(lambda: not is_alive(child))
 
 
-def test_a_forced_stop_does_not_wait_for_the_grace(run: Run) -> None:
+def test_a_forced_stop_shortens_the_grace(run: Run) -> None:
     run.cancel_at("ready", force=True)
-    result = run(*program(STUBBORN), grace=Grace(300, 0.3))
+    result = run(*program(STUBBORN), grace=Grace(300, 0.3, force=0.5))
     assert result.killed
-    assert result.duration < 20
+    assert 0.8 <= result.duration < 20
 
 
-def test_a_stop_can_be_forced_after_it_was_requested(run: Run) -> None:
+def test_a_stop_can_be_forced_after_it_was_requested_and_still_leaves_time(run: Run) -> None:
+    """A second signal right after SIGINT would make Terraform end at once, without its state."""
+    run.cancel_at("ready")
+    moments: list[float] = []
+
+    def force() -> None:
+        wait_until(lambda: ("SIGINT", "stdout") in run.lines)
+        moments.append(time.monotonic())
+        run.cancel.request("now", force=True)
+        wait_until(lambda: ("SIGTERM", "stdout") in run.lines)
+        moments.append(time.monotonic())
+
+    thread = threading.Thread(target=force)
+    thread.start()
+    result = run(*program(STUBBORN), grace=Grace(300, 0.3, force=1))
+    thread.join()
+    assert result.killed
+    assert 0.9 <= moments[1] - moments[0] < 10
+
+
+def test_the_time_since_the_first_signal_counts_for_a_forced_stop(run: Run) -> None:
     run.cancel_at("ready")
 
     def force() -> None:
         wait_until(lambda: ("SIGINT", "stdout") in run.lines)
+        time.sleep(0.6)
         run.cancel.request("now", force=True)
 
     threading.Thread(target=force, daemon=True).start()
-    result = run(*program(STUBBORN), grace=Grace(300, 0.3))
-    assert result.killed
-    assert result.duration < 20
+    started = time.monotonic()
+    run(*program(STUBBORN), grace=Grace(300, 0.1, force=0.5))
+    assert time.monotonic() - started < 10
+
+
+def test_a_process_that_takes_too_long_is_stopped_gracefully(run: Run) -> None:
+    result = run(*program(STUBBORN), grace=Grace(0.3, 0.3), limits=ProcessLimits(total=0.5))
+    assert (result.limit, result.cancelled, result.killed) == ("total", False, True)
+    assert run.steps[0] == "The engine has been running for 0.5 s, its time limit."
+    assert [step.split()[0] for step in run.steps[1:]] == ["SIGINT", "SIGTERM", "SIGKILL"]
+
+
+SPEAKER = """
+    import os, time
+    for _ in range(10):
+        time.sleep(0.1)
+        os.write({output}, b"still here\\n")
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("output", [1, 2])
+def test_a_process_that_is_silent_for_too_long_is_stopped(run: Run, output: int) -> None:
+    limits = ProcessLimits(total=60, silence=0.6)
+    result = run(*program(SPEAKER.format(output=output)), limits=limits)
+    assert (result.exit_code, result.limit) == (-signal.SIGINT, "silence")
+    assert [line for line, _ in run.lines].count("still here") == 10
+    assert run.steps[0] == "The engine has been silent for 0.6 s, its silence limit."
+    assert result.duration < 10
+
+
+def test_what_is_written_counts_as_sound_even_if_it_cannot_be_read_yet(run: Run) -> None:
+    def told_to_stop() -> bool:
+        return bool(run.steps)
+
+    limits = ProcessLimits(silence=0.6)
+    result = run(*program(SPEAKER.format(output=1)), limits=limits, ready=told_to_stop)
+    assert 1.4 < result.duration < 10
+    assert [line for line, _ in run.lines].count("still here") == 10
+
+
+def test_a_cancel_while_a_limit_stops_the_process_changes_nothing(run: Run) -> None:
+    run.cancel_at("SIGINT", force=True)
+    result = run(*program(STUBBORN), grace=Grace(300, 0.1, 0.3), limits=ProcessLimits(total=0.5))
+    assert (result.limit, result.cancelled) == ("total", False)
+
+
+def test_limits_do_not_touch_a_process_that_keeps_them(run: Run) -> None:
+    result = run("/bin/sh", "-c", "echo done", limits=ProcessLimits(total=20, silence=20))
+    assert (result.exit_code, result.limit, run.steps) == (0, "", [])
+
+
+def test_nothing_is_read_while_the_reader_is_not_ready(run: Run) -> None:
+    """What the engine writes waits in its files, and neither it nor a cancel waits for that."""
+    ready = threading.Event()
+    seen: list[int] = []
+
+    def watch() -> None:
+        wait_until((run.cwd / "written").exists)
+        time.sleep(0.2)
+        seen.append(len(run.lines))
+        ready.set()
+
+    threading.Thread(target=watch, daemon=True).start()
+    script = "import pathlib; print('x\\n' * 200_000, flush=True); pathlib.Path('written').touch()"
+    result = run(*PYTHON, f"{script}; import time; time.sleep(1)", ready=ready.is_set)
+    assert result.exit_code == 0
+    assert seen == [0]
+    assert len(run.lines) == 200_001
+
+
+def test_a_line_without_an_end_is_read_when_the_process_is_killed(run: Run) -> None:
+    script = """
+        import os, signal
+        os.write(1, b"first\\n" + b"x" * 5 * 1024 * 1024)
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    result = run(*program(script))
+    assert result.exit_code == -signal.SIGKILL
+    assert [len(line) for line, _ in run.lines] == [5, 5 * 1024 * 1024]
 
 
 ORPHAN = """
@@ -261,24 +377,45 @@ def test_an_output_can_be_captured_whole(tmp_path: Path) -> None:
     assert (result.exit_code, len(output), errors) == (0, 3_000_001, "warned")
 
 
+def test_a_captured_process_that_is_silent_for_too_long_is_stopped(tmp_path: Path) -> None:
+    command = Command(program(SPEAKER.format(output=1)), tmp_path, ENVIRONMENT)
+    steps: list[str] = []
+    result, output, _ = capture(
+        command, CancelToken(), Grace(5), steps.append, ProcessLimits(silence=2)
+    )
+    assert (result.limit, output.count(b"still here")) == ("silence", 10)
+    assert 2.9 < result.duration < 10
+
+
 SUPERVISOR = """
-    import os, sys
+    import errno, os, sys
     from pathlib import Path
     sys.path[:0] = {path!r}
-    from executor.core import process
+    from executor.core import guardian, process
     from executor.core.cancellation import CancelToken
+    from executor.core.output_files import named_outputs
+    from executor.core.stop_signals import Grace
+    from tests.executor.core.refusing import refuse
     if {shim}:
-        process._death_signal_prefix = lambda: (sys.executable, "-I", "-S", "-c", process._SHIM)
-    command = process.Command({argv!r}, Path({cwd!r}), dict(os.environ), (int(sys.argv[1]),))
+        guardian.shutil.which = lambda name: None
+    if {polling}:
+        refuse("inotify_init1", errno.EMFILE)
+    cwd = Path({cwd!r})
+    command = process.Command({argv!r}, cwd, dict(os.environ), (int(sys.argv[1]),))
     sink = os.fdopen(1, "wb", 0).write
-    process.supervise(command, (sink, sink), CancelToken(), process.Grace(5), print)
+    with named_outputs(cwd / "stdout", cwd / "stderr") as files:
+        outputs = tuple(process.Output(file, sink) for file in files)
+        result = process.supervise(command, outputs, CancelToken(), Grace(5), print)
+    print(result)
 """
 
 
 @contextlib.contextmanager
-def supervisor(argv: list[str], cwd: Path, *, shim: bool) -> Iterator[subprocess.Popen[bytes]]:
+def supervisor(
+    argv: list[str], cwd: Path, *, shim: bool = False, polling: bool = False
+) -> Iterator[subprocess.Popen[bytes]]:
     """A worker process that supervises ``argv`` under the lock of ``cwd``."""
-    text = SUPERVISOR.format(path=sys.path, shim=shim, argv=argv, cwd=str(cwd))
+    text = SUPERVISOR.format(path=sys.path, shim=shim, polling=polling, argv=argv, cwd=str(cwd))
     with (cwd / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         command = [sys.executable, "-c", textwrap.dedent(text), str(lock.fileno())]
@@ -327,6 +464,22 @@ def test_an_engine_stops_gracefully_when_its_worker_is_killed(
     resources = {each["name"]: each["instances"][0] for each in state["resources"]}
     assert resources.keys() == {"quick", "slow"}
     assert resources["slow"]["status"] == "tainted"
+    # What it said without anybody listening is there, too.
+    assert "Gracefully shutting down..." in (directory / "stdout").read_text()
+    assert "execution halted" in (directory / "stderr").read_text()
+
+
+def test_output_is_read_without_file_watches_as_well(tmp_path: Path) -> None:
+    """They are few, and shared by all that a user runs (inotify(7))."""
+    script = "import time; print('one', flush=True); time.sleep(0.5); print('two')"
+    with supervisor([*PYTHON, script], tmp_path, polling=True) as worker:
+        assert worker.stdout
+        started = time.monotonic()
+        assert worker.stdout.readline() == b"one\n"
+        first = time.monotonic() - started
+        assert worker.stdout.readline() == b"two\n"
+        assert b"exit_code=0" in worker.stdout.readline()
+    assert time.monotonic() - started > first
 
 
 def _takes(fd: int) -> bool:
@@ -340,10 +493,10 @@ def test_the_death_signal_works_without_setpriv(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    process._death_signal_prefix.cache_clear()
+    guardian._guardian.cache_clear()
     try:
-        assert process._death_signal_prefix()[0] == sys.executable
+        assert guardian.guarded([])[0] == sys.executable
         result = run("/bin/sh", "-c", 'echo "$0 $1"', "with arguments", "and spaces")
     finally:
-        process._death_signal_prefix.cache_clear()
+        guardian._guardian.cache_clear()
     assert (result.exit_code, run.lines) == (0, [("with arguments and spaces", "stdout")])

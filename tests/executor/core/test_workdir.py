@@ -137,15 +137,16 @@ def test_waiting_for_the_lock_ends_when_a_stop_is_requested(workdir: WorkDirecto
             pass
 
 
-def test_clearing_keeps_the_lock_and_the_log(workdir: WorkDirectory) -> None:
+def test_clearing_keeps_the_lock_and_what_attempts_left(workdir: WorkDirectory) -> None:
     workdir.write("main.tf.json", "{}")
     (workdir.path / ".terraform" / "modules").mkdir(parents=True)
     workdir.complete("files", "host", "snapshot")
-    workdir.log_path("plan").write_text("a line\n")
+    (workdir.attempts / "0001-init").mkdir()
+    (workdir.attempts / "0001-init" / "1.stdout").write_text("a line\n")
     with workdir.lock(CancelToken(), 1):
         workdir.clear()
     assert sorted(entry.name for entry in workdir.path.iterdir()) == [".iacplatform", ENGINE_LOCK]
-    assert workdir.log_path("plan").read_text() == "a line\n"
+    assert (workdir.attempts / "0001-init" / "1.stdout").read_text() == "a line\n"
 
 
 def test_removing_does_not_follow_links(workdir: WorkDirectory, tmp_path: Path) -> None:

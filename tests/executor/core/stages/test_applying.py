@@ -3,16 +3,32 @@
 import json
 import threading
 import time
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
+from executor.core.accessor import Limits
 from executor.core.cancellation import CancelToken
 from executor.core.outcome import ApplyOutput, StageOutcome
 from iacplatform.terraform.configuration import Configuration, Output, Variable
 from tests.executor.core.in_memory import InMemoryPlatform
 
+ONE_SECOND = timedelta(seconds=1)
+
 
 def local_exec(command: str, **more: Any) -> dict[str, Any]:
     return {"provisioner": [{"local-exec": {"command": command}}], **more}
+
+
+def when_it_says(platform: InMemoryPlatform, words: str, act: Callable[[], None]) -> None:
+    """Acts, once, as soon as the words are in the log."""
+
+    def watch() -> None:
+        while words not in "\n".join(line.text for line in platform.published):
+            time.sleep(0.02)
+        act()
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def apply(platform: InMemoryPlatform, **options: Any) -> StageOutcome:
@@ -102,13 +118,7 @@ def test_an_apply_that_is_cancelled_stops_gracefully_and_keeps_what_was_made(
     slow = local_exec("echo ready; exec sleep 60", depends_on=["terraform_data.quick"])
     platform.body = {"resource": {"terraform_data": {"quick": {}, "slow": slow}}}
     cancel = CancelToken()
-
-    def watch() -> None:
-        while "(local-exec): ready" not in "\n".join(line.text for line in platform.published):
-            time.sleep(0.02)
-        cancel.request("no longer wanted")
-
-    threading.Thread(target=watch, daemon=True).start()
+    when_it_says(platform, "(local-exec): ready", lambda: cancel.request("no longer wanted"))
     started = time.monotonic()
     outcome = apply(platform, cancel=cancel)
     assert time.monotonic() - started < 20
@@ -142,13 +152,7 @@ def test_an_error_of_the_platform_while_the_engine_runs_keeps_the_state(
     slow = local_exec("echo ready; exec sleep 60", depends_on=["terraform_data.quick"])
     platform.body = {"resource": {"terraform_data": {"quick": {}, "slow": slow}}}
     cancel = CancelToken()
-
-    def watch() -> None:
-        while "(local-exec): ready" not in "\n".join(line.text for line in platform.published):
-            time.sleep(0.02)
-        cancel.request("no longer wanted")
-
-    threading.Thread(target=watch, daemon=True).start()
+    when_it_says(platform, "(local-exec): ready", lambda: cancel.request("no longer wanted"))
     outcome = apply(platform, cancel=cancel, apply_grace="no number of seconds")
     assert outcome.result == "failed"
     assert outcome.message.startswith("platform error: TypeError")
@@ -164,12 +168,10 @@ def test_a_state_file_that_cannot_be_read_at_once_is_read_later(
     state = b'{"version": 4, "serial": 1, "lineage": "a", "resources": [{"name": "a"}]}'
 
     def repair() -> None:
-        while "cannot be read yet" not in "\n".join(line.text for line in platform.published):
-            time.sleep(0.02)
         (platform.directory() / "terraform.tfstate").rmdir()
         (platform.directory() / "terraform.tfstate").write_bytes(state)
 
-    threading.Thread(target=repair, daemon=True).start()
+    when_it_says(platform, "cannot be read yet", repair)
     outcome = apply(platform, state_save_waits=(0.5, 0.5, 0.5, 0.5))
     assert outcome.result == "failed"
     assert isinstance(outcome.output, ApplyOutput)
@@ -275,5 +277,85 @@ def test_a_state_that_cannot_be_read_fails_the_stage(platform: InMemoryPlatform)
     platform.body = {"resource": {"terraform_data": {"a": local_exec(command)}}}
     outcome = apply(platform)
     assert outcome.result == "failed"
-    assert outcome.output == ApplyOutput(None)
+    assert outcome.output == ApplyOutput(None, source="nothing")
     assert "a state file that cannot be read: The state is not JSON" in outcome.message
+
+
+def test_a_state_that_cannot_be_read_is_replaced_by_the_last_checkpoint(
+    platform: InMemoryPlatform,
+) -> None:
+    """Nothing else knows of the resource that was made before the engine was killed."""
+    command = "sleep 2; : > terraform.tfstate; kill -9 $PPID"
+    bad = local_exec(command, depends_on=["terraform_data.good"])
+    platform.body = {"resource": {"terraform_data": {"good": {}, "bad": bad}}}
+    outcome = apply(platform)
+    assert outcome.result == "failed"
+    assert "good" in names(outcome)
+    assert isinstance(outcome.output, ApplyOutput)
+    assert outcome.output.source == "checkpoint"
+    assert "good" in str(outcome.output.resource_ids)
+    assert "The state of the last checkpoint is taken instead." in platform.text
+
+
+def complete(content: bytes) -> set[str]:
+    """The resources of a state whose provisioners have run, too."""
+    resources = json.loads(content)["resources"]
+    return {each["name"] for each in resources if "status" not in each["instances"][0]}
+
+
+def test_each_resource_is_in_a_checkpoint_before_the_next_one_is_made(
+    platform: InMemoryPlatform,
+) -> None:
+    platform.body = {
+        "resource": {
+            "terraform_data": {
+                "a": local_exec("sleep 2"),
+                "b": local_exec("sleep 2", depends_on=["terraform_data.a"]),
+                "c": local_exec("sleep 2", depends_on=["terraform_data.b"]),
+            }
+        }
+    }
+    assert apply(platform).result == "done"
+    completed = [each.at for each in platform.reported if each.status == "completed"]
+    taken = platform.checkpoints
+    for number, known in enumerate([{"a"}, {"a", "b"}], start=1):
+        moment = next(moment for moment, content in taken if complete(content) == known)
+        assert completed[number - 1] - ONE_SECOND < moment < completed[number]
+    serials = [json.loads(content)["serial"] for _, content in taken]
+    assert serials == sorted(set(serials))
+
+
+def test_an_apply_whose_worker_stops_fails_with_what_was_made(
+    platform: InMemoryPlatform,
+) -> None:
+    """It is begun only once: nobody can take it over."""
+    slow = local_exec("echo ready; exec sleep 60", depends_on=["terraform_data.quick"])
+    platform.body = {"resource": {"terraform_data": {"quick": {}, "slow": slow}}}
+    cancel = CancelToken()
+    when_it_says(platform, "(local-exec): ready", lambda: cancel.hand_over("worker-1 is stopping"))
+    outcome = apply(platform, cancel=cancel)
+    assert (outcome.result, names(outcome)) == ("failed", {"quick", "slow"})
+    assert outcome.message.endswith("because its worker had to stop: worker-1 is stopping")
+    assert f"[ERROR] {outcome.message}" in platform.text
+
+
+def test_an_apply_that_takes_too_long_fails_with_what_was_made(
+    platform: InMemoryPlatform,
+) -> None:
+    slow = local_exec("exec sleep 60", depends_on=["terraform_data.quick"])
+    platform.body = {"resource": {"terraform_data": {"quick": {}, "slow": slow}}}
+    platform.changes["limits"] = Limits(apply=3)
+    outcome = apply(platform)
+    assert (outcome.result, names(outcome)) == ("failed", {"quick", "slow"})
+    assert "time limit of 3 seconds" in outcome.message
+
+
+def test_an_apply_that_says_nothing_for_too_long_fails_with_what_was_made(
+    platform: InMemoryPlatform,
+) -> None:
+    slow = local_exec("exec sleep 60", depends_on=["terraform_data.quick"])
+    platform.body = {"resource": {"terraform_data": {"quick": {}, "slow": slow}}}
+    platform.changes["limits"] = Limits(silence=3)
+    outcome = apply(platform)
+    assert (outcome.result, names(outcome)) == ("failed", {"quick", "slow"})
+    assert "silence limit of 3 seconds" in outcome.message
