@@ -10,7 +10,7 @@ OPENAPI := docs/reference/openapi.yaml
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up bench check lint types test test-large schema lock clean
+.PHONY: help setup demo up bench check lint types test test-faults test-large schema lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ types: $(INSTALLED) ## Types, with mypy in strict mode
 
 test: $(INSTALLED) ## Tests, against a real PostgreSQL, Redis and engine
 	$(BIN)/python -m pytest -m "not large"
+
+test-faults: $(INSTALLED) ## Kill, freeze and cut off every part of the platform; nothing may be lost
+	$(BIN)/python -m tests.faults
 
 test-large: $(INSTALLED) ## The tests of sizes that take their time
 	$(BIN)/python -m pytest -m large

@@ -22,7 +22,10 @@ UPDATE workspaces_taskstage AS stage
   FROM workspaces_workspacetask AS task
  WHERE task.id = stage.task_id AND stage.id = %(stage)s AND stage.status = 'ready'
    AND stage.name = ANY(%(known)s) AND task.status = 'running'
-   AND (task.cancel_requested_at IS NULL OR stage.name = 'saving_state')
+   AND (task.cancel_requested_at IS NULL OR stage.name = ANY(%(uncancellable)s))
+   AND (stage.not_before IS NULL OR stage.not_before <= clock_timestamp())
+   AND (stage.reserved_until IS NULL OR stage.reserved_until <= clock_timestamp()
+        OR stage.prefer_host = %(host)s)
 RETURNING stage.token, stage.task_id, stage.name, stage.phase, stage.position, stage.attempts
 """
 # A claim whose COMMIT was answered by silence is found again by its token.
@@ -57,8 +60,25 @@ UPDATE workspaces_taskstage AS stage
    SET lease_until = clock_timestamp() + %(lease)s * interval '1 second'
   FROM workspaces_workspacetask AS task
  WHERE task.id = stage.task_id AND stage.token = ANY(%(tokens)s) AND stage.status = 'running'
-RETURNING stage.token, task.cancel_requested_at IS NOT NULL, task.cancel_reason
+RETURNING stage.token, task.cancel_requested_at IS NOT NULL, task.cancel_reason, task.cancel_force
 """
+# The attempt is not counted: nobody died, the stage only has to be run elsewhere or, here, later.
+GIVE_BACK = """
+WITH given_back AS (
+    UPDATE workspaces_taskstage
+       SET status = 'ready', token = NULL, lease_until = NULL, attempts = attempts - 1,
+           message = %(message)s, dispatched_at = NULL, dispatch_count = 0,
+           prefer_host = CASE WHEN %(elsewhere)s THEN '' ELSE owner END,
+           not_before = clock_timestamp() + %(wait)s * interval '1 second',
+           reserved_until = CASE WHEN %(elsewhere)s THEN NULL
+               ELSE clock_timestamp() + (%(wait)s + %(reserved)s) * interval '1 second' END
+     WHERE id = %(stage)s AND token = %(token)s AND status = 'running'
+    RETURNING task_id
+)
+UPDATE workspaces_workspacetask AS task SET log_lines = GREATEST(log_lines, %(lines)s)
+  FROM given_back WHERE task.id = given_back.task_id
+"""
+UNCANCELLABLE = [Stage.RESCUE, Stage.SAVING_STATE]
 KNOWN_STAGES = [
     Stage.FETCHING,
     Stage.INIT,
@@ -66,6 +86,7 @@ KNOWN_STAGES = [
     Stage.SAVING_PLAN,
     Stage.RESTORING_PLAN,
     Stage.APPLYING,
+    Stage.RESCUE,
     Stage.SAVING_STATE,
 ]
 
@@ -115,7 +136,8 @@ def claim_stage(stage_id: int, host: str, token: int) -> Claim | None:
 def _claim(stage_id: int, host: str, token: int) -> Claim | None:
     values: dict[str, Any] = {"stage": stage_id, "host": host, "token": token}
     with connection.cursor() as cursor:
-        cursor.execute(CLAIM, values | {"known": KNOWN_STAGES, "lease": settings.LEASE_SECONDS})
+        may = {"known": KNOWN_STAGES, "uncancellable": UNCANCELLABLE}
+        cursor.execute(CLAIM, values | may | {"lease": settings.LEASE_SECONDS})
         row = cursor.fetchone() or _held(cursor, values)
         if row is None:
             return None
@@ -159,6 +181,28 @@ def end_attempt(claim: Claim, outcome: StageOutcome) -> bool:
     raise Fenced(f"Stage {claim.name} of task #{claim.task_id} belongs to another attempt")
 
 
+def give_back(claim: Claim, message: str, last_line: int, *, elsewhere: bool, wait: float) -> bool:
+    """Makes the stage ready again: for any host if ``elsewhere``, else for this one in ``wait`` seconds.
+
+    This one has a while to come back for it, and then anybody may. Says whether it did: a claim that
+    is no longer ours has been taken away, and that is as good.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            GIVE_BACK,
+            {
+                "stage": claim.stage_id,
+                "token": claim.token,
+                "message": message,
+                "lines": last_line,
+                "elsewhere": elsewhere,
+                "wait": wait,
+                "reserved": settings.RESCUE_HOST_WAIT_SECONDS,
+            },
+        )
+        return bool(cursor.rowcount == 1)
+
+
 @dataclass(frozen=True)
 class Renewal:
     """A claim that still holds; ``cancel_reason`` is set when somebody asked to cancel the task."""
@@ -166,6 +210,7 @@ class Renewal:
     token: int
     cancel_requested: bool
     cancel_reason: str
+    cancel_force: bool
 
 
 def renew(tokens: list[int]) -> list[Renewal]:

@@ -5,28 +5,41 @@ from functools import partial
 import structlog
 from celery import current_app
 from django.db import connection, transaction
+from kombu import Exchange, Queue
 from kombu.exceptions import KombuError
 from redis import RedisError
 
-from executor.models import WorkerHost
+from executor.models import fresh
 from workspaces.models import TaskStage
 
 MARK = """
-UPDATE workspaces_taskstage SET dispatched_at = now(), dispatch_count = dispatch_count + 1
- WHERE id = %s AND status = 'ready' RETURNING mode, prefer_host
+UPDATE workspaces_taskstage AS stage
+   SET dispatched_at = now(), dispatch_count = dispatch_count + 1
+  FROM (SELECT EXISTS (SELECT FROM executor_workerhost AS host
+                        WHERE host.name = stage.prefer_host AND NOT host.draining
+                          AND host.last_seen > clock_timestamp() - %(fresh)s * interval '1 second') AS there
+          FROM workspaces_taskstage AS stage WHERE stage.id = %(stage)s) AS host
+ WHERE stage.id = %(stage)s AND stage.status = 'ready'
+   AND (stage.not_before IS NULL OR stage.not_before <= clock_timestamp())
+   AND (host.there OR stage.reserved_until IS NULL OR stage.reserved_until <= clock_timestamp())
+RETURNING stage.mode, stage.prefer_host, host.there, stage.reserved_until > clock_timestamp()
 """
 RUN_STAGE = "executor.tasks.run_stage"
+# Nobody empties the queue of a host that is gone for good; a hint that is lost in it is sent again.
+HOST_QUEUE_SECONDS = 3600
 logger = structlog.get_logger(__name__)
 
 
-def host_queue(mode: str, host: str) -> str:
+def host_queue(mode: str, host: str) -> Queue:
     """The queue that only one host consumes, so that it finds its work directory again."""
-    return f"stages.{mode}.{host}"
+    name = f"stages.{mode}.{host}"
+    return Queue(name, Exchange(name), routing_key=name, expires=HOST_QUEUE_SECONDS)
 
 
-def shared_queue(mode: str) -> str:
+def shared_queue(mode: str) -> Queue:
     """The queue that every host of an execution mode consumes."""
-    return f"stages.{mode}"
+    name = f"stages.{mode}"
+    return Queue(name, Exchange(name), routing_key=name)
 
 
 def dispatch_after_commit(stage: TaskStage) -> None:
@@ -43,21 +56,30 @@ def hint_after_commit(stage: TaskStage) -> None:
     transaction.on_commit(partial(_publish, stage.pk, queue))
 
 
+def dispatch_elsewhere_after_commit(stage_id: int) -> None:
+    """Dispatches a stage that its host has given back to whoever else there is, after the commit."""
+    transaction.on_commit(partial(dispatch, stage_id, shared=True))
+
+
 def dispatch(stage_id: int, *, shared: bool = False) -> None:
-    """Sends the hint to the host that worked on the task last, else to any host of the mode."""
+    """Sends the hint to the host that worked on the task last, else to any host of the mode.
+
+    ``shared`` sends it to any host at once. A stage that is reserved for a host goes to nobody else, one
+    whose time has not come to nobody: the sweep comes back to both.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(MARK, [stage_id])
+        cursor.execute(MARK, {"stage": stage_id, "fresh": fresh().total_seconds()})
         row = cursor.fetchone()
     if row is None:
         return
-    mode, host = row
-    to_host = not shared and WorkerHost.objects.taking_work().filter(pk=host).exists()
+    mode, host, is_there, is_reserved = row
+    to_host = is_there and (is_reserved or not shared)
     _publish(stage_id, host_queue(mode, host) if to_host else shared_queue(mode))
 
 
-def _publish(stage_id: int, queue: str) -> None:
+def _publish(stage_id: int, queue: Queue) -> None:
     try:
-        current_app.send_task(RUN_STAGE, (stage_id,), queue=queue)
+        current_app.send_task(RUN_STAGE, (stage_id,), queue=queue.name, declare=[queue])
     except (KombuError, RedisError, OSError) as error:
         # The row is the truth: the sweep sends the hint again when Redis is back.
-        logger.warning("dispatch_failed", stage_id=stage_id, queue=queue, error=str(error))
+        logger.warning("dispatch_failed", stage_id=stage_id, queue=queue.name, error=str(error))

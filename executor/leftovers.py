@@ -1,11 +1,19 @@
-"""Work directories that tasks left on this host when they ended somewhere else."""
+"""Work directories that tasks left on this host when they ended, here or somewhere else."""
 
+import shutil
 from pathlib import Path
 
+import structlog
 from django.conf import settings
 
+from executor.core.cancellation import CancelToken
+from executor.core.exceptions import WorkDirectoryBusyError
 from executor.core.workdir import WorkDirectory
+from executor.late_rescue import settle_late
+from executor.lost_lines import store_left
 from workspaces.models import WorkspaceTask
+
+logger = structlog.get_logger(__name__)
 
 
 def remove_leftovers() -> list[Path]:
@@ -17,10 +25,46 @@ def remove_leftovers() -> list[Path]:
     found = {int(path.name): path for path in root.glob("*/*") if path.name.isdecimal()}
     live = set(WorkspaceTask.objects.live().filter(pk__in=found).values_list("pk", flat=True))
     left = [path for task_id, path in found.items() if task_id not in live]
-    for path in left:
-        WorkDirectory(root, path.parent.name, int(path.name)).remove()
+    removed = [path for path in left if _try_to_remove(path)]
     _remove_empty(root)
-    return left
+    return removed
+
+
+def _try_to_remove(path: Path) -> bool:
+    try:
+        return remove_directory(path.parent.name, int(path.name))
+    except Exception as error:  # noqa: BLE001  whatever it is, the other directories do not wait for it
+        # Not the error's text, which may quote a row.
+        logger.warning("directory_not_removed", path=str(path), error=type(error).__name__)
+        return False
+
+
+def remove_directory(workspace_id: str, task_id: int) -> bool:
+    """Removes the directory of a task that has ended, and says whether it did.
+
+    First the platform gets what is only there: the state of an interrupted apply, lines of the log. A
+    directory that an engine still works in is left alone, as is one that a person may have to look at.
+    """
+    workdir = WorkDirectory(Path(settings.WORK_ROOT), workspace_id, task_id)
+    if not workdir.exists():
+        return True
+    try:
+        with workdir.lock(CancelToken(), 0):
+            task = WorkspaceTask.objects.filter(pk=task_id).first()
+            if task is not None and not _has_given_all(task, workdir):
+                return False
+            workdir.remove()
+    except WorkDirectoryBusyError:
+        return False
+    return True
+
+
+def _has_given_all(task: WorkspaceTask, workdir: WorkDirectory) -> bool:
+    if not task.is_final:
+        return False
+    store_left(task, workdir)
+    shutil.rmtree(workdir.attempts, ignore_errors=True)
+    return settle_late(task, workdir)
 
 
 def _remove_empty(root: Path) -> None:

@@ -22,10 +22,21 @@ from executor.exceptions import Fenced
 from executor.progress import store_progress
 from executor.retry import retry_transaction
 from executor.task_spec import build_task_spec
+from iacplatform.common.encryption import seal
+from iacplatform.terraform.state import read_state
 from workspaces import log_stream
 from workspaces.log_messages import line_message, progress_messages
-from workspaces.models import StateVersion, TaskPlan, TaskStage, WorkspaceTask
+from workspaces.models import (
+    StateCheckpoint,
+    StateSource,
+    StateVersion,
+    TaskPlan,
+    TaskStage,
+    WorkspaceTask,
+)
 from workspaces.models.task import AppliedState as AppliedStateRow
+from workspaces.services.logs import stored_texts
+from workspaces.services.remote_data import revoke_tokens
 from workspaces.services.state import save_state_version
 
 Args = ParamSpec("Args")
@@ -37,9 +48,21 @@ INSERT INTO workspaces_tasklog
 SELECT %(task)s, %(phase)s, %(stage)s, %(first)s, %(count)s, %(kinds)s, %(content)s, %(at)s
   FROM workspaces_taskstage
  WHERE id = %(claim)s AND token = %(token)s AND status = 'running'
+   FOR SHARE
     ON CONFLICT (task_id, first_line) DO UPDATE
    SET line_count = EXCLUDED.line_count, kinds = EXCLUDED.kinds, content = EXCLUDED.content
  WHERE workspaces_tasklog.line_count < EXCLUDED.line_count
+"""
+STORE_CHECKPOINT = """
+INSERT INTO workspaces_statecheckpoint AS known (task_id, token, serial, content, updated_at)
+SELECT %(task)s, %(token)s, %(serial)s, %(content)s, clock_timestamp()
+  FROM workspaces_taskstage
+ WHERE id = %(stage)s AND token = %(token)s AND status = 'running'
+   FOR SHARE
+    ON CONFLICT (task_id) DO UPDATE
+   SET token = EXCLUDED.token, serial = EXCLUDED.serial, content = EXCLUDED.content,
+       updated_at = EXCLUDED.updated_at
+ WHERE known.serial <= EXCLUDED.serial
 """
 READ_SECONDS = 60.0
 logger = structlog.get_logger(__name__)
@@ -87,6 +110,11 @@ class LocalAccessor:
         return build_task_spec(self._claim)
 
     @_reads
+    def check_claim(self) -> None:
+        """See :class:`~executor.core.accessor.DataAccessor`."""
+        self._check_claim()
+
+    @_reads
     def configuration_archive(self) -> bytes:
         """See :class:`~executor.core.accessor.DataAccessor`."""
         task = self._task("snapshot__configuration_version")
@@ -126,6 +154,11 @@ class LocalAccessor:
             self._check_claim()
 
     @_gives_connection_back
+    def stored_lines(self, first: int, count: int) -> Sequence[str]:
+        """See :class:`~executor.core.accessor.DataAccessor`."""
+        return stored_texts(self._claim.task_id, first, count)
+
+    @_gives_connection_back
     def report_progress(self, progress: Sequence[ResourceProgress]) -> None:
         """See :class:`~executor.core.accessor.DataAccessor`."""
         with transaction.atomic():
@@ -143,6 +176,33 @@ class LocalAccessor:
         except DatabaseError as error:
             raise StateSaveError(str(error)) from error
 
+    @_gives_connection_back
+    def checkpoint_state(self, content: bytes) -> None:
+        """See :class:`~executor.core.accessor.DataAccessor`."""
+        values: dict[str, Any] = {
+            "task": self._claim.task_id,
+            "stage": self._claim.stage_id,
+            "token": self._claim.token,
+            "serial": read_state(content).serial,
+            "content": seal(content),
+        }
+        with connection.cursor() as cursor:
+            cursor.execute(STORE_CHECKPOINT, values)
+            stored = cursor.rowcount
+        if not stored:
+            self._check_claim()
+
+    @_reads
+    def checkpoint(self) -> bytes | None:
+        """See :class:`~executor.core.accessor.DataAccessor`."""
+        row = StateCheckpoint.objects.filter(task_id=self._claim.task_id).first()
+        return row.content if row else None
+
+    @_gives_connection_back
+    def revoke_tokens(self, tokens: Sequence[str]) -> None:
+        """See :class:`~executor.core.accessor.DataAccessor`."""
+        revoke_tokens(tokens)
+
     def _saved_version(self, content: bytes) -> int | None:
         """The version an earlier try stored, when only the reply to its COMMIT was lost."""
         digest = hashlib.sha256(content).hexdigest()
@@ -151,7 +211,15 @@ class LocalAccessor:
 
     def _save_version(self, content: bytes) -> int:
         task = self._task("created_by")
-        return save_state_version(self._claim.workspace_id, content, task=task).version
+        rescued = AppliedStateRow.objects.filter(task=task).exclude(source=StateSource.ENGINE)
+        source = rescued.values_list("source", flat=True).first() or ""
+        return save_state_version(
+            self._claim.workspace_id,
+            content,
+            task=task,
+            description=f"Rescued after task #{task.pk} was interrupted" if source else "",
+            recovered_from=source,
+        ).version
 
     def _task(self, *related: str) -> WorkspaceTask:
         return WorkspaceTask.objects.select_related(*related).get(pk=self._claim.task_id)
@@ -168,7 +236,7 @@ class LocalAccessor:
 
     def _publish(self, messages: list[dict[str, Any]]) -> None:
         try:
-            log_stream.publish(self._claim.task_id, messages)
+            log_stream.publish(self._claim.task_id, messages, token=self._claim.token)
         except (RedisError, OSError) as error:
             logger.warning("log_publish_failed", task_id=self._claim.task_id, error=str(error))
 

@@ -2,18 +2,15 @@
 
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import models
-from django.db.models.functions import Now
 
-FRESH = timedelta(seconds=15)
+HEARTBEATS = 3
 
 
-class WorkerHostQuerySet(models.QuerySet["WorkerHost"]):
-    """Reads of worker hosts."""
-
-    def taking_work(self) -> "WorkerHostQuerySet":
-        """Hosts that renewed their row lately and are not about to stop; PostgreSQL's clock decides."""
-        return self.filter(draining=False, last_seen__gt=Now() - FRESH)
+def fresh() -> timedelta:
+    """How long after its last heartbeat a host is taken to be there."""
+    return timedelta(seconds=HEARTBEATS * settings.RENEW_SECONDS)
 
 
 class WorkerHost(models.Model):
@@ -24,10 +21,18 @@ class WorkerHost(models.Model):
     last_seen = models.DateTimeField()
     draining = models.BooleanField(default=False)
 
-    objects = WorkerHostQuerySet.as_manager()
-
     class Meta:
         ordering = ["name"]
 
     def __str__(self) -> str:
         return self.name
+
+
+class ReconcilerState(models.Model):
+    """When the reconciler last worked, in one row: a gap means that leases could not be renewed."""
+
+    last_ok = models.DateTimeField()
+    spare_until = models.DateTimeField(null=True, help_text="No lease is taken as expired earlier")
+
+    def __str__(self) -> str:
+        return f"last worked {self.last_ok}"

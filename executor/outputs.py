@@ -17,15 +17,19 @@ from executor.core.outcome import (
     StageOutcome,
     StageOutput,
 )
+from executor.interruption import store_interrupted
 from iacplatform.terraform.plan import ResourceChange as PlannedChange
 from workspaces.models import (
     AppliedState,
     ResourceChange,
+    StateCheckpoint,
+    StateSource,
     TaskPlan,
     TaskSnapshot,
     Workspace,
     WorkspaceTask,
 )
+from workspaces.task_status import Stage
 
 CHANGES_PER_INSERT = 1000
 
@@ -79,6 +83,15 @@ def _(output: PlanOutput, claim: Claim, outcome: StageOutcome) -> None:
 
 @store_output.register
 def _(output: ApplyOutput, claim: Claim, outcome: StageOutcome) -> None:
+    if claim.name == Stage.RESCUE:
+        store_interrupted(claim.task_id, claim.token, output.state, StateSource(output.source))
+    else:
+        _store_applied(output, claim, outcome)
+    WorkspaceTask.objects.filter(pk=claim.task_id).update(outputs=_storable(output.outputs))
+    _complete_ids(claim.task_id, output.resource_ids)
+
+
+def _store_applied(output: ApplyOutput, claim: Claim, outcome: StageOutcome) -> None:
     succeeded = outcome.result == "done"
     AppliedState.objects.create(
         task_id=claim.task_id,
@@ -87,9 +100,9 @@ def _(output: ApplyOutput, claim: Claim, outcome: StageOutcome) -> None:
         succeeded=succeeded,
         cancelled=outcome.result == "cancelled",
         error="" if succeeded else outcome.message,
+        source=output.source,
     )
-    WorkspaceTask.objects.filter(pk=claim.task_id).update(outputs=_storable(output.outputs))
-    _complete_ids(claim.task_id, output.resource_ids)
+    StateCheckpoint.objects.filter(task_id=claim.task_id).delete()
 
 
 @store_output.register

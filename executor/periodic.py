@@ -15,19 +15,26 @@ class Periodic(threading.Thread):
     def __init__(self, name: str, act: Callable[[], object], seconds: float) -> None:
         super().__init__(name=name, daemon=True)
         self._act, self._seconds = act, seconds
-        self._stopped = threading.Event()
+        self._stopped = False
+        self._woken = threading.Event()
 
     def run(self) -> None:
         """Works until :meth:`stop`; an error is logged and the next time comes."""
-        while not self._stopped.is_set():
+        while not self._stopped:
             try:
                 self._act()
             except Exception:  # a thread that ends says nothing, and leases run out
                 logger.exception("periodic_failed", thread=self.name)
             finally:
                 connection.close()
-            self._stopped.wait(self._seconds)
+            self._woken.wait(self._seconds)
+            self._woken.clear()
+
+    def wake(self) -> None:
+        """Lets the next time come now."""
+        self._woken.set()
 
     def stop(self) -> None:
         """Ends the thread after what it is doing."""
-        self._stopped.set()
+        self._stopped = True
+        self._woken.set()

@@ -7,23 +7,29 @@ nothing and doubles nothing.
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
 from django.db import transaction
 from django.db.models.functions import Now
 
-from executor.claims import Claim, end_attempt
+from executor.claims import Claim, end_attempt, give_back
 from executor.core.outcome import SavedStateOutput, StageOutcome
-from executor.dispatch import dispatch_after_commit, hint_after_commit
-from executor.gates import gates_for
+from executor.dispatch import (
+    dispatch_after_commit,
+    dispatch_elsewhere_after_commit,
+    hint_after_commit,
+)
+from executor.interruption import engine_outlived_its_time, fall_back_to_checkpoint
 from executor.outputs import store_output
 from executor.retry import retry_transaction
 from workspaces.exceptions import SnapshotInvalid
+from workspaces.gates import Refused, gates_for
 from workspaces.models import AppliedState, ApplyStatus, TaskStage, WorkspaceTask
 from workspaces.services import locks
+from workspaces.services.applied_states import finish_apply, lock_reason
 from workspaces.services.queue import open_stage
-from workspaces.services.resources import mark_applied
 from workspaces.services.snapshots import validate_snapshot
 from workspaces.services.tasks import start_apply
 from workspaces.task_status import (
@@ -37,6 +43,9 @@ from workspaces.task_status import (
 from workspaces.transitions import SYSTEM, transition
 
 CLOSE_SECONDS = 120.0
+POSTPONED_SECONDS = 10.0
+GIVEN_BACK = frozenset({"handed_over", "postponed"})
+ENDS_AN_APPLY = frozenset({Stage.APPLYING, Stage.RESCUE})
 AFTER_APPLY = Stage.POST_APPLY_RUN_TASKS
 
 
@@ -51,6 +60,11 @@ def close_stage(claim: Claim, outcome: StageOutcome) -> bool:
 
 
 def _close(claim: Claim, outcome: StageOutcome) -> bool:
+    if outcome.result == "postponed":
+        outcome = _wait_or_give_up(claim, outcome)
+    if outcome.result in GIVEN_BACK:
+        _give_back(claim, outcome)
+        return False
     with transaction.atomic():
         fresh = end_attempt(claim, outcome)
         if fresh and outcome.output is not None:
@@ -61,9 +75,25 @@ def _close(claim: Claim, outcome: StageOutcome) -> bool:
     return task.is_final
 
 
+def _wait_or_give_up(claim: Claim, outcome: StageOutcome) -> StageOutcome:
+    task = WorkspaceTask.objects.select_related("workspace").get(pk=claim.task_id)
+    return replace(outcome, result="failed") if engine_outlived_its_time(task) else outcome
+
+
+def _give_back(claim: Claim, outcome: StageOutcome) -> None:
+    elsewhere = outcome.result == "handed_over"
+    wait = 0.0 if elsewhere else POSTPONED_SECONDS
+    with transaction.atomic():
+        if give_back(claim, outcome.message, outcome.last_line, elsewhere=elsewhere, wait=wait):
+            dispatch_elsewhere_after_commit(claim.stage_id)
+
+
 def _go_on(task: WorkspaceTask, claim: Claim, outcome: StageOutcome) -> None:
-    if claim.name == Stage.APPLYING and outcome.output is not None:
+    if claim.name in ENDS_AN_APPLY and outcome.output is not None:
         # However the apply ended, what it did to the world is in its state file: save that first.
+        return advance(task, claim)
+    if claim.name == Stage.RESCUE:
+        fall_back_to_checkpoint(task, token=claim.token, why=outcome.message)
         return advance(task, claim)
     if claim.name == Stage.SAVING_STATE:
         return _finish_apply(task, claim, outcome)
@@ -93,7 +123,9 @@ def advance(
     ``send`` gets the hint out once the transaction has committed.
     """
     stages = STAGES_OF[after.phase]
-    for name in stages[stages.index(after.name) + 1 :]:
+    # A rescue stands where the apply stood whose worker died.
+    place = Stage.APPLYING if after.name == Stage.RESCUE else after.name
+    for name in stages[stages.index(place) + 1 :]:
         if name == AFTER_APPLY:
             return
         if name not in GATES:
@@ -140,7 +172,9 @@ def open_gate(stage: TaskStage) -> bool:
     with transaction.atomic():
         if not _close_gate(stage):
             return False
-        task = WorkspaceTask.objects.select_for_update(of=("self",)).get(pk=stage.task_id)
+        task = WorkspaceTask.objects.select_for_update(of=("self",), no_key=True).get(
+            pk=stage.task_id
+        )
         if not task.is_final:
             advance(task, stage, send=dispatch_after_commit)
     return True
@@ -151,10 +185,31 @@ def refuse_gate(stage: TaskStage, message: str) -> bool:
     with transaction.atomic():
         if not _close_gate(stage, StageStatus.FAILED, message):
             return False
-        task = WorkspaceTask.objects.select_for_update(of=("self",)).get(pk=stage.task_id)
+        task = WorkspaceTask.objects.select_for_update(of=("self",), no_key=True).get(
+            pk=stage.task_id
+        )
         if not task.is_final:
             end_task(task, "failed", message)
     return True
+
+
+def waiting_gates() -> list[tuple[int]]:
+    """Ids of the stages at which tasks wait."""
+    waiting = TaskStage.objects.filter(status=StageStatus.WAITING).order_by("pk")
+    return list(waiting.values_list("pk"))
+
+
+def review_gate(stage_id: int) -> None:
+    """Asks a gate again, whose end may have been forgotten; part of the sweep."""
+    stage = TaskStage.objects.select_related("task").filter(pk=stage_id).first()
+    if stage is None or stage.status != StageStatus.WAITING:
+        return
+    answers = [gate.review(stage) for gate in gates_for(stage.task, stage.name)]
+    refused = next((answer for answer in answers if isinstance(answer, Refused)), None)
+    if refused is not None:
+        refuse_gate(stage, refused.reason)
+    elif "wait" not in answers:
+        open_gate(stage)
 
 
 def decide(task: WorkspaceTask) -> None:
@@ -188,34 +243,38 @@ def _finish_apply(task: WorkspaceTask, claim: Claim, outcome: StageOutcome) -> N
     applied = AppliedState.objects.defer("content").get(task=task)
     saved = outcome.output
     if isinstance(saved, SavedStateOutput) and saved.lock_reason:
-        locks.keep_locked(task, reason=saved.lock_reason)
-        return transition(task, TaskStatus.FAILED, error_message=outcome.message)
+        return end_task(task, "failed", outcome.message, keep_locked=saved.lock_reason)
     if outcome.result != "done":
-        # What was applied is in the platform's keeping, but in no state version: nobody may plan yet.
-        locks.keep_locked(
-            task, reason=f"The state of task #{task.pk} was not saved: {outcome.message}"
-        )
-        return transition(task, TaskStatus.FAILED, error_message=outcome.message)
+        return fail_unsaved(task, outcome.message)
     if not applied.succeeded:
-        return end_task(task, "cancelled" if applied.cancelled else "failed", applied.error)
-    task.resource_changes.filter(
-        apply_status__in=[ApplyStatus.PENDING, ApplyStatus.APPLYING]
-    ).update(apply_status=ApplyStatus.COMPLETED, apply_completed_at=Now())
-    mark_applied(task)
-    locks.release_task_lock(task)
-    # It is a state version now: one copy of it is enough.
-    AppliedState.objects.filter(task=task).update(content=None)
-    transition(task, TaskStatus.APPLIED, stage=Stage.APPLIED)
+        result = "cancelled" if applied.cancelled else "failed"
+        return end_task(task, result, applied.error, keep_locked=lock_reason(applied))
+    finish_apply(task)
     _enter_gate(task, claim, AFTER_APPLY)
     return None
 
 
-def end_task(task: WorkspaceTask, result: str, message: str) -> None:
-    """Ends a task as failed or cancelled: its lock is released, its log and stage stay."""
+def fail_unsaved(task: WorkspaceTask, message: str) -> None:
+    """Fails a task whose applied state is in the platform's keeping, but in no state version.
+
+    Nobody may plan yet, so the workspace stays locked until the state was saved again.
+    """
+    reason = f"The state of task #{task.pk} was not saved: {message}"
+    end_task(task, "failed", f"state save failed: {message}", keep_locked=reason)
+
+
+def end_task(task: WorkspaceTask, result: str, message: str, *, keep_locked: str = "") -> None:
+    """Ends a task as failed or cancelled: its log and stage stay.
+
+    Its lock is released, or kept for the reason ``keep_locked`` until a person has seen to it.
+    """
     task.resource_changes.filter(apply_status=ApplyStatus.APPLYING).update(
         apply_status=ApplyStatus.FAILED, apply_error=message, apply_completed_at=Now()
     )
-    locks.release_task_lock(task)
+    if keep_locked:
+        locks.keep_locked(task, reason=keep_locked)
+    else:
+        locks.release_task_lock(task)
     status = TaskStatus.CANCELLED if result == "cancelled" else TaskStatus.FAILED
     actor = task.cancel_requested_by if result == "cancelled" else ""
     transition(task, status, actor=actor or SYSTEM, reason=message[:500], error_message=message)

@@ -1,11 +1,19 @@
 """The sweep: what the normal path forgot, found again in the rows. Correct when it runs twice at once."""
 
+from collections.abc import Callable, Iterable
+from functools import partial
+
+import structlog
 from django.db import connection
 
 from executor.dispatch import dispatch
+from executor.pipeline import review_gate, waiting_gates
+from executor.recovery import expired_stages, recover
 from iacplatform.common.locks import try_exclusive
 from workspaces.models import Workspace
+from workspaces.services.approvals import expire_approvals
 from workspaces.services.cancellation import settle_cancellations
+from workspaces.services.locks import release_orphaned_locks
 from workspaces.services.queue import start_next
 from workspaces.task_status import TaskStatus
 
@@ -14,34 +22,46 @@ from workspaces.task_status import TaskStatus
 STALE_STAGES = """
 SELECT stage.id FROM workspaces_taskstage AS stage
   JOIN workspaces_workspacetask AS task ON task.id = stage.task_id AND task.status = 'running'
- WHERE stage.status = 'ready' AND COALESCE(stage.dispatched_at, stage.created_at)
+ WHERE stage.status = 'ready'
+   AND (stage.not_before IS NULL OR stage.not_before <= clock_timestamp())
+   AND COALESCE(stage.dispatched_at, stage.created_at)
        < now() - interval '2 seconds' * power(2, GREATEST(0, LEAST(stage.dispatch_count - 1, 4)))
 """
+logger = structlog.get_logger(__name__)
 
 
 def sweep() -> None:
-    """Sends forgotten hints again, to the shared queue, and asks the queue of waiting workspaces."""
+    """Does what the normal path has forgotten, or what nobody is left to do.
+
+    Each part and each row stands alone: what fails is logged, and the rest is done.
+    """
     with try_exclusive("executor.sweep") as mine:
         if not mine:
             return
-        stale = _stale_stages()
-        waiting = _waiting_workspaces()
-    for stage_id in stale:
-        dispatch(stage_id, shared=True)
-    for workspace_id in waiting:
-        start_next(workspace_id)
-    settle_cancellations()
+        expired, stale = expired_stages(), _stale_stages()
+    _each(recover, expired)
+    _each(partial(dispatch, shared=True), stale)
+    _each(review_gate, waiting_gates())
+    _each(expire_approvals, [()])
+    _each(settle_cancellations, [()])
+    _each(release_orphaned_locks, [()])
+    _each(start_next, _waiting_workspaces())
 
 
-def _stale_stages() -> list[int]:
+def _each(act: Callable[..., object], rows: Iterable[tuple[int, ...]]) -> None:
+    for row in rows:
+        try:
+            act(*row)
+        except Exception:  # whatever it is, the other rows do not wait for it
+            logger.exception("sweep_failed", row=row)
+
+
+def _stale_stages() -> list[tuple[int]]:
     with connection.cursor() as cursor:
         cursor.execute(STALE_STAGES)
-        return [stage_id for (stage_id,) in cursor.fetchall()]
+        return list(cursor.fetchall())
 
 
-def _waiting_workspaces() -> list[int]:
-    return list(
-        Workspace.objects.filter(is_locked=False, tasks__status=TaskStatus.PENDING)
-        .distinct()
-        .values_list("pk", flat=True)
-    )
+def _waiting_workspaces() -> list[tuple[int]]:
+    pending = Workspace.objects.filter(is_locked=False, tasks__status=TaskStatus.PENDING)
+    return list(pending.distinct().values_list("pk"))

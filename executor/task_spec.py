@@ -5,7 +5,7 @@ from typing import Any, cast
 from django.conf import settings
 
 from executor.claims import KNOWN_STAGES, Claim
-from executor.core.accessor import Engine, EngineRelease, Phase, TaskSpec, TaskType
+from executor.core.accessor import Engine, EngineRelease, Limits, Phase, TaskSpec, TaskType
 from iacplatform.terraform.configuration import (
     Configuration,
     Output,
@@ -32,7 +32,7 @@ from workspaces.services.snapshots import snapshot_code, snapshot_variables
 from workspaces.task_status import Stage
 
 # Any of these may find itself on another host, where it has to write the task's files again.
-WRITES_FILES = frozenset(KNOWN_STAGES) - {Stage.SAVING_STATE}
+WRITES_FILES = frozenset(KNOWN_STAGES) - {Stage.RESCUE, Stage.SAVING_STATE}
 
 
 def build_task_spec(claim: Claim) -> TaskSpec:
@@ -62,8 +62,23 @@ def build_task_spec(claim: Claim) -> TaskSpec:
         last_init_engine_version=workspace.last_init_engine_version,
         plan_hash=task.plan_hash,
         plan_host=task.plan_host,
+        limits=limits_of(workspace),
+        apply_owner=task.apply_owner,
         replaced=_replaced(task) if claim.name == Stage.APPLYING else (),
     )
+
+
+def limits_of(workspace: Workspace) -> Limits:
+    """The workspace's own limits where it has some, within the platform's; seconds, 0 for none."""
+    return Limits(
+        plan=_shorter(workspace.plan_timeout_seconds, settings.PLAN_TIMEOUT_SECONDS),
+        apply=_shorter(workspace.apply_timeout_seconds, settings.APPLY_TIMEOUT_SECONDS),
+        silence=_shorter(workspace.silence_timeout_seconds, settings.SILENCE_TIMEOUT_SECONDS),
+    )
+
+
+def _shorter(own: int | None, platform: int) -> float:
+    return float(min(filter(None, (own, platform)), default=0))
 
 
 def _replaced(task: WorkspaceTask) -> tuple[str, ...]:
@@ -99,6 +114,15 @@ def _configuration(
 
 def _fallback(snapshot: TaskSnapshot) -> tuple[dict[str, Any], ...]:
     return (snapshot.tf_code,) if snapshot.tf_code else ()
+
+
+def sensitive_values_of(task: WorkspaceTask) -> tuple[str, ...]:
+    """What the log of a task must not show; raises :class:`SnapshotInvalid` if nobody can know any more."""
+    snapshot = TaskSnapshot.objects.filter(task=task).first()
+    variables = snapshot_variables(snapshot) if snapshot else []
+    if snapshot is None or len(variables) < len(snapshot.variables or []):
+        raise SnapshotInvalid(f"The snapshot of task #{task.pk} names variables that are gone")
+    return _sensitive_values(snapshot, variables)
 
 
 def _sensitive_values(

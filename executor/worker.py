@@ -13,11 +13,12 @@ from executor.core.accessor import Phase
 from executor.core.outcome import ApplyOutput, StageOutcome
 from executor.core.run import run_stage as run_core_stage
 from executor.core.settings import ExecutorSettings
-from executor.core.workdir import WorkDirectory
+from executor.dispatch import dispatch
 from executor.exceptions import Fenced
+from executor.leftovers import remove_directory
 from executor.local_accessor import LocalAccessor
 from executor.pipeline import close_stage
-from executor.retry import retry_transaction
+from executor.retry import is_away, retry_transaction, sqlstate
 from executor.running import running_stages
 from workspaces.models import Workspace
 
@@ -37,6 +38,7 @@ def executor_settings() -> ExecutorSettings:
         host=settings.WORKER_HOST,
         engine_url_schemes=frozenset(settings.ENGINE_URL_SCHEMES),
         plan_grace=settings.PLAN_GRACE_SECONDS,
+        force_grace=settings.FORCE_GRACE_SECONDS,
         apply_grace=settings.APPLY_GRACE_SECONDS,
         init_waits=tuple(settings.INIT_RETRY_WAITS),
         state_save_waits=tuple(settings.STATE_SAVE_WAITS),
@@ -48,16 +50,21 @@ def executor_settings() -> ExecutorSettings:
 
 def run_stage(stage_id: int) -> None:
     """Runs one attempt at a stage, if it can be claimed: a message that came twice does nothing."""
+    if running_stages.draining:
+        return dispatch(stage_id, shared=True)
     host = settings.WORKER_HOST
     token = retry_transaction(new_token, seconds=CLAIM_SECONDS)
     claim = retry_transaction(lambda: claim_stage(stage_id, host, token), seconds=CLAIM_SECONDS)
     if claim is None:
-        return
+        return None
     with structlog.contextvars.bound_contextvars(task_id=claim.task_id, stage=claim.name):
         try:
             _run(claim)
         except Fenced as fenced:
             logger.warning("stage_fenced", reason=str(fenced))
+        except (OperationalError, InterfaceError) as error:
+            # The reconciler takes the stage over when its lease is over and PostgreSQL is back.
+            logger.error("stage_abandoned", error=str(error).strip())  # noqa: TRY400
 
 
 def _run(claim: Claim) -> None:
@@ -80,33 +87,37 @@ def _close(claim: Claim, outcome: StageOutcome) -> bool:
     """Closes the stage; what PostgreSQL refuses to store fails the task instead of hanging it."""
     try:
         return close_stage(claim, outcome)
-    except (Fenced, OperationalError, InterfaceError):
+    except Fenced:
         raise
+    except (OperationalError, InterfaceError) as error:
+        if is_away(error):
+            raise  # another attempt may do better
+        return close_stage(claim, _refused(claim, outcome, error))
     except Exception as error:  # noqa: BLE001  whatever it is, the task must not hang
-        # Not the error's text: PostgreSQL quotes the row that it refuses.
-        logger.warning("outcome_refused", error=type(error).__name__, sqlstate=sqlstate(error))
-        message = (
-            f"platform error: the result of {claim.name} could not be stored: "
-            f"{type(error).__name__} {sqlstate(error)}"
-        ).rstrip()
-        failed = StageOutcome(
-            "failed", message, output=_state_alone(outcome), last_line=outcome.last_line
-        )
-        return close_stage(claim, failed)
+        return close_stage(claim, _refused(claim, outcome, error))
 
 
-def sqlstate(error: BaseException) -> str:
-    """PostgreSQL's code of a database error, empty for any other."""
-    return str(getattr(error.__cause__, "sqlstate", None) or "")
+def _refused(claim: Claim, outcome: StageOutcome, error: Exception) -> StageOutcome:
+    """The outcome of a stage whose own outcome could not be stored."""
+    # Not the error's text: PostgreSQL quotes the row that it refuses.
+    what = f"{type(error).__name__} {sqlstate(error)}".rstrip()
+    logger.warning("outcome_refused", error=what)
+    message = f"platform error: the result of {claim.name} could not be stored: {what}"
+    output = _state_alone(outcome)
+    return StageOutcome("failed", message, output=output, last_line=outcome.last_line)
 
 
 def _state_alone(outcome: StageOutcome) -> ApplyOutput | None:
     """What must not be lost of an outcome, whatever was refused: the state an apply left."""
     output = outcome.output
-    return ApplyOutput(output.state) if isinstance(output, ApplyOutput) else None
+    if not isinstance(output, ApplyOutput):
+        return None
+    return ApplyOutput(output.state, source=output.source)
 
 
 def _remove_directory(task_id: int) -> None:
     """Removes the directory of a task that has ended; other hosts find theirs by themselves."""
-    workspace_id = Workspace.objects.values_list("workspace_id", flat=True).get(tasks=task_id)
-    WorkDirectory(executor_settings().work_root, workspace_id, task_id).remove()
+    for workspace_id in Workspace.objects.filter(tasks=task_id).values_list(
+        "workspace_id", flat=True
+    ):
+        remove_directory(workspace_id, task_id)

@@ -14,6 +14,17 @@ import redis.asyncio
 
 from iacplatform.common.redis_client import redis_client
 
+# Appends what an attempt says, unless its task was taken over from it: the numbers of its lines now
+# belong to another, and viewers would be shown both.
+APPEND = """
+local fence = tonumber(redis.call('GET', KEYS[2]) or '0')
+if tonumber(ARGV[1]) < fence then return 0 end
+redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*',
+           'first', ARGV[4], 'last', ARGV[5], 'body', ARGV[6])
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+return 1
+"""
+UNFENCED = 2**62
 KEEP_BATCHES = 100
 KEEP_SECONDS = 3600
 LARGEST_BATCH = 1024**2
@@ -47,9 +58,14 @@ def stream_key(task_id: int) -> str:
     return f"iacplatform:task:log:{task_id}"
 
 
-def publish(task_id: int, messages: Sequence[Message]) -> None:
+def _fence_key(task_id: int) -> str:
+    return f"iacplatform:task:log:{task_id}:fence"
+
+
+def publish(task_id: int, messages: Sequence[Message], *, token: int = UNFENCED) -> None:
     """Appends a batch: either consecutive log lines or messages that are no lines.
 
+    Nothing is shown of an attempt with a fencing ``token`` from which the task was taken over.
     Raises ``redis.RedisError`` when Redis is away, ``ValueError`` where the lines have a gap.
     """
     if not messages:
@@ -58,26 +74,35 @@ def publish(task_id: int, messages: Sequence[Message]) -> None:
     if first and last - first + 1 != len(messages):
         raise ValueError(f"lines {first} to {last} are not {len(messages)} consecutive lines")
     body = "\n".join(json.dumps(message, separators=(",", ":")) for message in messages)
-    _append(task_id, first, last, body)
+    _append(task_id, first, last, body, token)
 
 
 def wake_viewers(task_id: int) -> None:
     """Tells viewers that the task's row has changed; raises ``redis.RedisError``."""
-    _append(task_id, 0, 0, "")
+    _append(task_id, 0, 0, "", UNFENCED)
 
 
-def _append(task_id: int, first: int, last: int, body: str) -> None:
+def _append(task_id: int, first: int, last: int, body: str, token: int) -> None:
     if first and len(body) > LARGEST_BATCH:
         body = ""
-    pipeline = redis_client().pipeline(transaction=False)
-    pipeline.xadd(
-        stream_key(task_id),
-        {"first": first, "last": last, "body": body},
-        maxlen=KEEP_BATCHES,
-        approximate=True,
+    append = redis_client().register_script(APPEND)
+    append(
+        keys=[stream_key(task_id), _fence_key(task_id)],
+        args=[token, KEEP_BATCHES, KEEP_SECONDS, first, last, body],
     )
-    pipeline.expire(stream_key(task_id), KEEP_SECONDS)
-    pipeline.execute()
+
+
+def take_over(task_id: int, token: int) -> list[Message]:
+    """Ends the publishing of the attempt with this token and of all before it.
+
+    Returns the log lines that the stream still holds, oldest first. Raises ``redis.RedisError``.
+    """
+    pipeline = redis_client().pipeline(transaction=True)
+    pipeline.set(_fence_key(task_id), token + 1, ex=KEEP_SECONDS)
+    pipeline.xrange(stream_key(task_id))
+    _, entries = pipeline.execute()
+    batches = [_batch(entry_id, fields) for entry_id, fields in entries]
+    return [json.loads(text) for batch in batches if batch.last_line for text in batch.texts]
 
 
 def place(entry_id: bytes) -> tuple[int, int]:

@@ -33,7 +33,10 @@ class Phase(TextChoices):
 
 
 class Stage(TextChoices):
-    """What a task is doing, as stage rows and the task's ``stage`` name it."""
+    """What a task is doing, as stage rows and the task's ``stage`` name it.
+
+    ``rescue`` is only in the chain of a task whose worker died while it applied (design §3).
+    """
 
     PENDING = "pending", "Pending"
     FETCHING = "fetching", "Fetching"
@@ -48,6 +51,7 @@ class Stage(TextChoices):
     RESTORING_PLAN = "restoring_plan", "Restoring plan"
     PRE_APPLY_RUN_TASKS = "pre_apply_run_tasks", "Pre-apply run tasks"
     APPLYING = "applying", "Applying"
+    RESCUE = "rescue", "Rescue"
     SAVING_STATE = "saving_state", "Saving state"
     APPLIED = "applied", "Applied"
     POST_APPLY_RUN_TASKS = "post_apply_run_tasks", "Post-apply run tasks"
@@ -103,6 +107,10 @@ ALLOWED_MOVES: dict[str, frozenset[str]] = {
         {TaskStatus.RUNNING, TaskStatus.CANCELLED, TaskStatus.FAILED}
     ),
 }
+
+# Out of a final status leads only the repair of a failure that was the platform's own: what was applied
+# could not be saved. Nothing but `transitions.repair` looks in here (reference O5, F9).
+REPAIRS: dict[str, frozenset[str]] = {TaskStatus.FAILED: frozenset({TaskStatus.APPLIED})}
 
 PLAN_STAGES: tuple[str, ...] = (
     Stage.FETCHING,

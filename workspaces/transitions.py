@@ -1,5 +1,6 @@
 """The one writer of a task's status (design §3)."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -10,7 +11,7 @@ from iacplatform.common.conflicts import violated
 from workspaces.exceptions import MoveNotAllowed, StatusChanged
 from workspaces.models import TaskTransition, WorkspaceTask
 from workspaces.signals import task_transitioned
-from workspaces.task_status import ALLOWED_MOVES, FINAL, TaskStatus
+from workspaces.task_status import ALLOWED_MOVES, FINAL, REPAIRS, TaskStatus
 
 SYSTEM = "system"
 ONE_LIVE_CHANGE = "one_live_plan_and_apply_a_workspace"
@@ -34,8 +35,28 @@ def transition(
         StatusChanged: the status is no longer the one that was read, or another
             plan-and-apply of the workspace is live.
     """
+    _move(task, to, ALLOWED_MOVES, actor=actor, reason=reason, changes=changes)
+
+
+def repair(task: WorkspaceTask, to: TaskStatus, *, actor: str, reason: str, **changes: Any) -> None:
+    """Like :func:`transition`, for the moves of :data:`~workspaces.task_status.REPAIRS` only.
+
+    The one way out of a final status: the task has ended as it did by a fault of the platform's.
+    """
+    _move(task, to, REPAIRS, actor=actor, reason=reason, changes=changes)
+
+
+def _move(
+    task: WorkspaceTask,
+    to: TaskStatus,
+    moves: Mapping[str, frozenset[str]],
+    *,
+    actor: str,
+    reason: str,
+    changes: dict[str, Any],
+) -> None:
     observed = task.status
-    if to not in ALLOWED_MOVES.get(observed, frozenset()):
+    if to not in moves.get(observed, frozenset()):
         raise MoveNotAllowed(f"Task #{task.pk} is {observed} and cannot become {to}")
     changes |= _times(to)
     try:

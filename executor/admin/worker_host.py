@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from executor.models import FRESH, WorkerHost
+from executor.models import WorkerHost, fresh
 from iacplatform.common.admin import ReadOnlyAdmin
 from iacplatform.common.presentation import admin_link, age, badge
 from workspaces.models import TaskStage, WorkspaceTask
@@ -28,7 +28,7 @@ def with_running_stages(hosts: QuerySet[WorkerHost]) -> QuerySet[Any]:
 
 def host_state(host: WorkerHost) -> SafeString:
     """Whether a host takes work."""
-    if timezone.now() - host.last_seen > FRESH:
+    if timezone.now() - host.last_seen > fresh():
         return badge(f"Not seen for {age(host.last_seen)}", "bad")
     return badge("Draining", "attention") if host.draining else badge("Takes work", "good")
 

@@ -10,6 +10,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.safestring import SafeString
 
 from iacplatform.common.errors import DomainError
 
@@ -23,8 +24,8 @@ else:
 class Confirmation:
     """What an action asks before it acts: a table of what it would act on.
 
-    ``rows`` holds the id and the cells of each object. With ``note_label`` the operator is asked for
-    a sentence, which the action finds in :func:`note`.
+    ``rows`` holds the id and the cells of each object, ``details`` is what stands below them. With
+    ``note_label`` the operator is asked for a sentence, which the action finds in :func:`note`.
     """
 
     action: str
@@ -33,7 +34,9 @@ class Confirmation:
     columns: Sequence[str]
     submit_label: str
     note_label: str = ""
+    note_required: bool = False
     rows: Sequence[tuple[Any, Sequence[Any]]] = ()
+    details: SafeString | str = ""
 
 
 class ReadOnlyAdmin(_ModelAdmin):

@@ -61,15 +61,20 @@ def postgres(run_dir: Path, *, durable: bool, lock: int) -> Iterator[Service]:
         data = _home(run_dir, account) / "data"
         if not data.exists():
             _initdb(launch, programs, data, durable=durable)
-        # Left by a kill. The lock says that server is gone; its number may be somebody else's now.
-        (data / "postmaster.pid").unlink(missing_ok=True)
         options = _server_options(sockets, durable=durable)
-        child = launch("postgres", [programs / "postgres", "-D", data, *options])
+
+        def launch_server() -> Child:
+            # Left by a kill. The lock says that server is gone; its number may be somebody else's now.
+            (data / "postmaster.pid").unlink(missing_ok=True)
+            return launch("postgres", [programs / "postgres", "-D", data, *options])
+
+        url = f"postgresql://{USER}@{quote(str(sockets), safe='')}/{DATABASE}"
+        service = Service(url, launch_server, lambda: _answers(url))
+        service.start()
         try:
-            url = f"postgresql://{USER}@{quote(str(sockets), safe='')}/{DATABASE}"
-            yield Service(url, child, lambda: _answers(url))
+            yield service
         finally:
-            stop(child)
+            stop(service.child)
 
 
 def _server_options(sockets: Path, *, durable: bool) -> list[str]:

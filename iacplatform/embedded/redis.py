@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import redis as redis_py
@@ -38,18 +39,21 @@ def redis(run_dir: Path, *, lock: int) -> Iterator[Service]:
         socket = sockets / "redis.sock"
         options = {**OPTIONS, "dir": str(data), "unixsocket": str(socket)}
         words = [word for name, value in options.items() for word in (f"--{name}", value)]
-        child = spawn(
+        launch = partial(
+            spawn,
             "redis",
             [_server(), *words],
             log=run_dir / "redis.log",
             environment={"LC_ALL": "C", "PATH": os.defpath},
             inherited_fds=[lock],
         )
+        url = f"unix://{socket}?db=0"
+        service = Service(url, launch, lambda: _answers(url))
+        service.start()
         try:
-            url = f"unix://{socket}?db=0"
-            yield Service(url, child, lambda: _answers(url))
+            yield service
         finally:
-            stop(child)
+            stop(service.child)
 
 
 def _server() -> str:

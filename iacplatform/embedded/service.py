@@ -5,7 +5,7 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from iacplatform.embedded.processes import Child
@@ -15,13 +15,18 @@ PREFIX = "iacplatform-"
 LONGEST_BASE = 60
 
 
-@dataclass(frozen=True)
+@dataclass
 class Service:
-    """A server that was started: its address, and a question that is true once it answers."""
+    """A server: its address, how it is started, and a question that is true once it answers."""
 
     url: str
-    child: Child
+    launch: Callable[[], Child]
     ready: Callable[[], bool]
+    child: Child = field(init=False)
+
+    def start(self) -> None:
+        """Starts it, for the first time or after it has died; it may not answer yet."""
+        self.child = self.launch()
 
 
 @contextmanager

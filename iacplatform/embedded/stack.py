@@ -63,13 +63,13 @@ def running_stack(
     with ExitStack() as stack:
         with announce("PostgreSQL and Redis"):
             addresses = stack.enter_context(embedded_services(run_dir, durable=durable))
-        known = _secrets(run_dir / "secrets.json")
+        known = installation_secrets(run_dir / "secrets.json")
         base_url = f"http://{LOOPBACK}:{port or free_port()}"
-        environment = addresses | _environment(run_dir, base_url, known) | (settings or {})
+        environment = addresses | platform_environment(run_dir, base_url, known) | (settings or {})
         supervisor = stack.enter_context(Supervisor(run_dir, environment))
         with announce("Database, administrator and engine"):
             engine = engine or embedded_terraform(PROJECT / ".cache")
-            token = _bootstrap(supervisor.environment, known["password"], engine)
+            token = bootstrap(supervisor.environment, known["password"], engine)
         with announce("Web server, workers and beat"):
             if stage_workers:
                 _start_stage_worker(supervisor, run_dir, slots)
@@ -77,7 +77,8 @@ def running_stack(
         yield Stack(base_url, USERNAME, known["password"], token, environment, supervisor)
 
 
-def _environment(run_dir: Path, base_url: str, known: dict[str, str]) -> dict[str, str]:
+def platform_environment(run_dir: Path, base_url: str, known: dict[str, str]) -> dict[str, str]:
+    """The settings that every process of an installation in ``run_dir`` has in common."""
     return {
         "DJANGO_SETTINGS_MODULE": "iacplatform.settings.base",
         "SECRET_KEY": known["secret_key"],
@@ -89,7 +90,7 @@ def _environment(run_dir: Path, base_url: str, known: dict[str, str]) -> dict[st
     }
 
 
-def _secrets(path: Path) -> dict[str, str]:
+def installation_secrets(path: Path) -> dict[str, str]:
     """This directory's keys and password: made once, so that its database can be read again."""
     if not path.exists():
         known = {
@@ -111,7 +112,8 @@ def free_port() -> int:
         return port
 
 
-def _bootstrap(environment: dict[str, str], password: str, engine: EngineArchive) -> str:
+def bootstrap(environment: dict[str, str], password: str, engine: EngineArchive) -> str:
+    """Sets the database up; returns an API token. Raises :class:`ChildFailedError`."""
     arguments = [f"--username={USERNAME}", f"--password={password}"]
     result = subprocess.run(
         [*MANAGE, "bootstrap", *arguments, "--engine", json.dumps(asdict(engine))],
@@ -133,28 +135,39 @@ def _start_stage_worker(supervisor: Supervisor, run_dir: Path, slots: int) -> No
 
 def _start(supervisor: Supervisor, run_dir: Path, base_url: str) -> None:
     (run_dir / "control.log").unlink(missing_ok=True)
-    web = ["-m", "uvicorn", "iacplatform.asgi:application", "--host", LOOPBACK]
-    port = base_url.rsplit(":", 1)[1]
-    supervisor.start("web", [sys.executable, *web, "--port", port, "--no-access-log", *WEBSOCKETS])
+    supervisor.start("web", web_command(base_url))
     supervisor.start("control", [*MANAGE, "worker", "control", "delivery"])
-    beat = ["-m", "celery", "-A", "iacplatform.celery", "beat", "--schedule"]
     supervisor.start(
         "beat",
-        [sys.executable, *beat, str(run_dir / "beat-schedule")],
+        beat_command(run_dir / "beat-schedule"),
         ready=lambda: _all_ready(supervisor, base_url),
     )
+
+
+def web_command(base_url: str) -> list[str]:
+    """The web server of ``http://127.0.0.1:<port>``."""
+    web = ["-m", "uvicorn", "iacplatform.asgi:application", "--host", LOOPBACK]
+    port = base_url.rsplit(":", 1)[1]
+    return [sys.executable, *web, "--port", port, "--no-access-log", *WEBSOCKETS]
+
+
+def beat_command(schedule: Path) -> list[str]:
+    """Beat, which remembers in ``schedule`` when it has sent what."""
+    beat = ["-m", "celery", "-A", "iacplatform.celery", "beat", "--schedule"]
+    return [sys.executable, *beat, str(schedule)]
 
 
 def _all_ready(supervisor: Supervisor, base_url: str) -> bool:
     supervisor.check()
     workers = [child for child in supervisor.children if child.name in WORKERS]
-    return all(is_ready(child.log) for child in workers) and _answers(base_url)
+    return all(is_ready(child.log) for child in workers) and answers(base_url)
 
 
-def _answers(base_url: str) -> bool:
+def answers(base_url: str) -> bool:
+    """Whether the web server is there and has all it needs."""
     try:
         return requests.get(f"{base_url}/health/ready", timeout=5).ok
-    except requests.ConnectionError:
+    except requests.RequestException:
         return False
 
 

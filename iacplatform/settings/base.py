@@ -96,11 +96,24 @@ TEMPLATES = [
 
 # --- Database and Redis
 DATABASES = {"default": env.dj_db_url("DATABASE_URL")}
-DATABASES["default"].setdefault("OPTIONS", {})
+# A peer that is gone without a word is noticed within 25 s, on both sides: neither may wait for TCP's own
+# two hours, the server least of all, which keeps the rows of a dead client's transaction locked.
+DATABASES["default"]["OPTIONS"] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+    "options": "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+    " -c idle_in_transaction_session_timeout=60s",
+} | DATABASES["default"].get("OPTIONS", {})
 DATABASES["default"]["OPTIONS"]["pool"] = {
     "min_size": 1,
     "max_size": env.int("DATABASE_POOL_SIZE", 24),
     "timeout": 10,
+    # After that the pool begins anew. It waits twice as long each time, and claims must be renewed as
+    # soon as PostgreSQL is back.
+    "reconnect_timeout": 10,
 }
 # A statement more for each use of a connection: for web servers. Workers try again by themselves.
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = env.bool("DATABASE_HEALTH_CHECKS", False)
@@ -197,6 +210,8 @@ CELERY_BEAT_SCHEDULE = {
 STAGE_GATES: list[str] = env.list("STAGE_GATES", [])
 LEASE_SECONDS = env.float("LEASE_SECONDS", 20.0)
 RENEW_SECONDS = env.float("RENEW_SECONDS", 5.0)
+RESCUE_HOST_WAIT_SECONDS = env.float("RESCUE_HOST_WAIT_SECONDS", 15.0)
+DRAIN_GRACE_SECONDS = env.float("DRAIN_GRACE_SECONDS", 3600.0)
 WORKER_HOST = env.str("WORKER_HOST", socket.gethostname())
 DATA_DIR = env.path("DATA_DIR", BASE_DIR / ".run" / "data")
 WORK_ROOT = env.path("WORK_ROOT", DATA_DIR / "work")
@@ -209,6 +224,11 @@ PLAN_GRACE_SECONDS = env.float("PLAN_GRACE_SECONDS", 30.0)
 INIT_RETRY_WAITS = env.list("INIT_RETRY_WAITS", [5.0, 10.0], subcast=float)
 STATE_SAVE_WAITS = env.list("STATE_SAVE_WAITS", [2.0, 4.0, 6.0, 8.0], subcast=float)
 APPLY_GRACE_SECONDS = env.float("APPLY_GRACE_SECONDS", 300.0)
+FORCE_GRACE_SECONDS = env.float("FORCE_GRACE_SECONDS", 10.0)
+# 0: no limit. A workspace may have shorter ones.
+PLAN_TIMEOUT_SECONDS = env.int("PLAN_TIMEOUT_SECONDS", 3600)
+APPLY_TIMEOUT_SECONDS = env.int("APPLY_TIMEOUT_SECONDS", 6 * 3600)
+SILENCE_TIMEOUT_SECONDS = env.int("SILENCE_TIMEOUT_SECONDS", 1800)
 
 # --- Uploaded configurations
 ARCHIVE_MAX_BYTES = env.int("ARCHIVE_MAX_BYTES", 20 * 1024**2)

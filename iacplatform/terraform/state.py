@@ -29,7 +29,7 @@ class StateInfo:
 
 def read_state(content: bytes) -> StateInfo:
     """Reads a state; raises :class:`StateError` with a sentence when the bytes are not one."""
-    state = _load(content)
+    state = load_state(content)
     return StateInfo(
         lineage=state["lineage"],
         serial=state["serial"],
@@ -44,7 +44,7 @@ def with_serial(content: bytes, serial: int) -> bytes:
 
     An engine takes a state only if its serial is higher than the one it has seen.
     """
-    return json.dumps(_load(content) | {"serial": serial}, indent=2).encode() + b"\n"
+    return json.dumps(load_state(content) | {"serial": serial}, indent=2).encode() + b"\n"
 
 
 def resource_ids(content: bytes) -> dict[str, str]:
@@ -54,10 +54,8 @@ def resource_ids(content: bytes) -> dict[str, str]:
     later engines ``$${``, as here. Raises :class:`StateError`.
     """
     identified = {}
-    for address, instance in _instances(_load(content)):
-        # Resources written by an engine before 0.12 keep their attributes flat.
-        attributes = instance.get("attributes") or instance.get("attributes_flat") or {}
-        resource_id = attributes.get("id") if isinstance(attributes, dict) else None
+    for address, instance in _instances(load_state(content)):
+        resource_id = attributes_of(instance).get("id")
         if isinstance(resource_id, str) and resource_id:
             identified[address] = resource_id
     return identified
@@ -68,7 +66,7 @@ def state_outputs(content: bytes, *, mask: bool) -> dict[str, Any]:
 
     With ``mask`` a sensitive value is ``***SENSITIVE***``. Raises :class:`StateError`.
     """
-    return _outputs(_load(content), mask=mask)
+    return _outputs(load_state(content), mask=mask)
 
 
 def is_newer(candidate: bytes, current: bytes | None) -> bool:
@@ -77,9 +75,9 @@ def is_newer(candidate: bytes, current: bytes | None) -> bool:
     A candidate that is only half written is never newer; without ``current``, any whole one is.
     Raises :class:`StateError` when ``current`` is not a state.
     """
-    known = None if current is None else _load(current)
+    known = None if current is None else load_state(current)
     try:
-        state = _load(candidate)
+        state = load_state(candidate)
     except StateError:
         return False
     if known is None:
@@ -87,7 +85,8 @@ def is_newer(candidate: bytes, current: bytes | None) -> bool:
     return bool(state["lineage"] == known["lineage"] and state["serial"] > known["serial"])
 
 
-def _load(content: bytes) -> dict[str, Any]:
+def load_state(content: bytes) -> dict[str, Any]:
+    """Returns the state as its JSON has it; raises :class:`StateError`."""
     try:
         state = json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -126,16 +125,31 @@ def _are_objects(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(each, dict) for each in value)
 
 
-def _instances(state: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yields the managed instances; objects left by a failed replacement are not among them."""
+def managed_objects(state: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yields each managed object of a loaded state with the address that Terraform prints.
+
+    What a failed replacement left has an address that ends in `` (deposed object <key>)``.
+    """
     for resource in state.get("resources") or []:
         if resource.get("mode") != "managed":
             continue
         module = f"{resource['module']}." if resource.get("module") else ""
         address = f"{module}{resource.get('type')}.{resource.get('name')}"
         for instance in resource.get("instances") or []:
-            if "deposed" not in instance:
-                yield address + _key(instance.get("index_key")), instance
+            deposed = instance.get("deposed")
+            suffix = f" (deposed object {deposed})" if deposed else ""
+            yield f"{address}{_key(instance.get('index_key'))}{suffix}", instance
+
+
+def attributes_of(instance: dict[str, Any]) -> dict[str, Any]:
+    """Returns the attributes of an object; those of an engine before 0.12 are flat."""
+    attributes = instance.get("attributes") or instance.get("attributes_flat") or {}
+    return attributes if isinstance(attributes, dict) else {}
+
+
+def _instances(state: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yields the managed instances; objects left by a failed replacement are not among them."""
+    return (found for found in managed_objects(state) if "deposed" not in found[1])
 
 
 def _key(index_key: Any) -> str:

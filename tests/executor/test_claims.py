@@ -8,7 +8,7 @@ from django.db import IntegrityError, connection
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from executor.claims import claim_stage, new_token, renew
+from executor.claims import claim_stage, give_back, new_token, renew
 from executor.core.outcome import ApplyOutput, StageOutcome
 from executor.exceptions import Fenced
 from executor.pipeline import close_stage
@@ -104,6 +104,65 @@ def test_a_stage_of_a_task_that_is_to_be_cancelled_cannot_be_claimed() -> None:
     WorkspaceTask.objects.filter(pk=task.pk).update(cancel_requested_at=Now())
 
     assert claim_stage(open_stage(task).pk, HOST, new_token()) is None
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("saves", ["rescue", "saving_state"])
+def test_what_an_apply_has_changed_is_saved_even_if_its_task_is_to_be_cancelled(saves: str) -> None:
+    task = a_task_ready_to_apply()
+    TaskStage.objects.filter(pk=open_stage(task).pk).update(name=saves)
+    WorkspaceTask.objects.filter(pk=task.pk).update(cancel_requested_at=Now())
+
+    assert claimed(task).name == saves
+
+
+@pytest.mark.django_db
+def test_a_stage_whose_time_has_not_come_is_not_claimed() -> None:
+    stage = open_stage(a_running_task())
+    later = Now() + timedelta(seconds=9)
+    TaskStage.objects.filter(pk=stage.pk).update(not_before=later)
+
+    assert claim_stage(stage.pk, HOST, new_token()) is None
+
+
+@pytest.mark.django_db
+def test_a_reserved_stage_is_claimed_by_its_host_alone_until_the_time_is_over() -> None:
+    stage = open_stage(a_running_task())
+    rows = TaskStage.objects.filter(pk=stage.pk)
+    rows.update(prefer_host=HOST, reserved_until=Now() + timedelta(seconds=9))
+
+    assert claim_stage(stage.pk, "host-b", new_token()) is None
+    rows.update(reserved_until=Now())
+
+    assert claim_stage(stage.pk, "host-b", new_token()) is not None
+
+
+@pytest.mark.django_db
+def test_a_stage_that_is_handed_over_is_for_any_host_at_once() -> None:
+    task = a_running_task()
+    claim = claimed(task)
+    TaskStage.objects.filter(pk=claim.stage_id).update(prefer_host=HOST)
+
+    assert give_back(claim, "the worker stops", 7, elsewhere=True, wait=0.0)
+
+    stage = open_stage(task)
+    assert (stage.status, stage.token, stage.attempts) == ("ready", None, 0)
+    assert (stage.prefer_host, stage.reserved_until) == ("", None)
+    again = claimed(task, "host-b")
+    assert (again.attempts, again.first_line) == (1, 8)
+
+
+@pytest.mark.django_db
+def test_a_stage_that_was_taken_away_cannot_be_given_back() -> None:
+    """Nor twice, where the reply to the first COMMIT was lost."""
+    task = a_running_task()
+    claim = claimed(task)
+    assert give_back(claim, "the worker stops", 0, elsewhere=True, wait=0.0)
+    again = claimed(task, "host-b")
+
+    assert not give_back(claim, "the worker stops", 0, elsewhere=True, wait=0.0)
+
+    assert open_stage(task).token == again.token
 
 
 @pytest.mark.django_db

@@ -5,10 +5,22 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
+from executor.core.cancellation import CancelToken
+from executor.core.workdir import WorkDirectory
 from executor.leftovers import remove_leftovers
-from tests.domain import a_task, a_workspace
+from tests.domain import a_running_task, a_task, a_workspace, claimed
+from tests.interruptions import lose_worker
 from workspaces.models import WorkspaceTask
+from workspaces.services.logs import read_lines
 from workspaces.task_status import TaskStatus
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def root(tmp_path: Path, settings: Settings) -> Path:
+    settings.WORK_ROOT = tmp_path
+    return tmp_path
 
 
 def a_directory(root: Path, workspace_id: str, task_id: int) -> Path:
@@ -18,19 +30,65 @@ def a_directory(root: Path, workspace_id: str, task_id: int) -> Path:
     return path
 
 
-@pytest.mark.django_db
-def test_only_directories_of_live_tasks_are_kept(tmp_path: Path, settings: Settings) -> None:
-    settings.WORK_ROOT = tmp_path
+def directory_of(task: WorkspaceTask, root: Path) -> WorkDirectory:
+    directory = WorkDirectory(root, task.workspace.workspace_id, task.pk)
+    directory.create()
+    return directory
+
+
+def an_ended_task() -> WorkspaceTask:
+    task = a_running_task(max_retries=0)
+    claimed(task)
+    lose_worker(task)
+    return task
+
+
+def test_only_directories_of_live_tasks_are_kept(root: Path) -> None:
     workspace = a_workspace()
     live, ended = a_task(workspace), a_task(workspace)
     WorkspaceTask.objects.filter(pk=ended.pk).update(status=TaskStatus.APPLIED)
     WorkspaceTask.objects.filter(pk=live.pk).update(status=TaskStatus.APPLY_PENDING)
-    kept = a_directory(tmp_path, workspace.workspace_id, live.pk)
-    left = a_directory(tmp_path, workspace.workspace_id, ended.pk)
-    gone = a_directory(tmp_path, "ws-gone", 10**9)
+    kept = a_directory(root, workspace.workspace_id, live.pk)
+    left = a_directory(root, workspace.workspace_id, ended.pk)
+    gone = a_directory(root, "ws-gone", 10**9)
 
     assert sorted(remove_leftovers()) == sorted([left, gone])
 
     assert kept.is_dir()
     assert not left.exists()
     assert not gone.parent.exists()
+
+
+def test_a_directory_in_which_an_engine_still_works_is_left_until_it_has_ended(root: Path) -> None:
+    """The task was given up, but the engine of the worker that was lost lives on."""
+    directory = directory_of(an_ended_task(), root)
+
+    with directory.lock(CancelToken(), 0):
+        assert remove_leftovers() == []
+        assert directory.exists()
+
+    assert remove_leftovers() == [directory.path]
+
+
+def test_what_an_engine_said_without_its_worker_is_in_the_log_before_its_directory_goes(
+    root: Path,
+) -> None:
+    task = an_ended_task()
+    directory = directory_of(task, root)
+    (directory.attempts / "0001-fetching").mkdir()
+    (directory.attempts / "0001-fetching" / "1.stderr").write_text("Interrupt received.\n")
+
+    remove_leftovers()
+
+    assert not directory.exists()
+    lines = {line.text: line.kind for line in read_lines(task.pk)}
+    assert lines["Interrupt received."] == "error"
+
+
+def test_a_directory_that_cannot_be_removed_costs_the_others_nothing(root: Path) -> None:
+    unnameable = a_directory(root, "lost+found", 1)
+    left = a_directory(root, "ws-gone", 10**9)
+
+    assert remove_leftovers() == [left]
+
+    assert unnameable.is_dir()

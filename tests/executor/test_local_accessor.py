@@ -13,8 +13,16 @@ from executor.exceptions import Fenced
 from executor.local_accessor import LocalAccessor
 from iacplatform.common.redis_client import redis_client
 from tests.domain import a_task, a_workspace, claimed
+from tests.interruptions import an_interrupted_task
 from workspaces import log_stream
-from workspaces.models import ResourceChange, StateVersion, TaskLog, TaskStage, WorkspaceTask
+from workspaces.models import (
+    ResourceChange,
+    StateCheckpoint,
+    StateVersion,
+    TaskLog,
+    TaskStage,
+    WorkspaceTask,
+)
 from workspaces.services.queue import start_next
 
 STATE = b'{"version": 4, "serial": 3, "lineage": "abc", "resources": [], "outputs": {}}'
@@ -92,6 +100,15 @@ def test_a_fenced_attempt_writes_nothing(claim: Claim) -> None:
     assert not StateVersion.objects.exists()
 
 
+def test_an_attempt_is_told_whether_its_stage_is_still_its_own(claim: Claim) -> None:
+    accessor = LocalAccessor(claim)
+    accessor.check_claim()
+    take_away(claim)
+
+    with pytest.raises(AttemptLost):
+        accessor.check_claim()
+
+
 def test_a_state_is_saved_once_however_often_it_is_given(claim: Claim) -> None:
     """F25: the second call knows the version that the first one made."""
     accessor = LocalAccessor(claim)
@@ -113,6 +130,49 @@ def test_a_state_that_the_database_refuses_is_an_error_that_may_pass(claim: Clai
     finally:
         with connection.cursor() as cursor:
             cursor.execute("ALTER TABLE workspaces_stateversion DROP CONSTRAINT no")
+
+
+def a_state(serial: int) -> bytes:
+    return STATE.replace(b'"serial": 3', f'"serial": {serial}'.encode())
+
+
+def test_a_checkpoint_replaces_an_older_one_and_never_a_newer_one(claim: Claim) -> None:
+    accessor = LocalAccessor(claim)
+    assert accessor.checkpoint() is None
+
+    for serial in (3, 5, 4):
+        accessor.checkpoint_state(a_state(serial))
+
+    assert accessor.checkpoint() == a_state(5)
+    row = StateCheckpoint.objects.get()
+    assert (row.serial, row.token, row.task_id) == (5, claim.token, claim.task_id)
+
+
+def test_a_checkpoint_is_encrypted_in_the_database(claim: Claim) -> None:
+    """Design §7: a state holds secrets."""
+    LocalAccessor(claim).checkpoint_state(STATE)
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT content FROM workspaces_statecheckpoint")
+        (content,) = cursor.fetchone()
+    assert b"lineage" not in bytes(content)
+
+
+def test_a_fenced_attempt_checkpoints_nothing(claim: Claim) -> None:
+    take_away(claim)
+
+    with pytest.raises(Fenced):
+        LocalAccessor(claim).checkpoint_state(STATE)
+
+    assert not StateCheckpoint.objects.exists()
+
+
+def test_a_rescued_state_says_where_it_was_found() -> None:
+    task = an_interrupted_task("checkpoint", after=STATE)
+
+    version = StateVersion.objects.get(task=task)
+    assert version.recovered_from == "checkpoint"
+    assert version.description == f"Rescued after task #{task.pk} was interrupted"
 
 
 def test_progress_is_written_to_the_resource_it_names(claim: Claim) -> None:

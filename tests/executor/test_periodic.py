@@ -1,5 +1,6 @@
 """Threads that go on."""
 
+from queue import SimpleQueue
 from threading import Event
 
 from executor.periodic import Periodic
@@ -19,6 +20,20 @@ def test_an_error_does_not_end_the_thread() -> None:
     thread.start()
 
     assert enough.wait(10)
+    thread.stop()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_a_thread_that_is_woken_does_not_wait_for_its_time() -> None:
+    acted: SimpleQueue[int] = SimpleQueue()
+    thread = Periodic("test", lambda: acted.put(1), 60)
+    thread.start()
+    assert acted.get(timeout=10)
+
+    thread.wake()
+
+    assert acted.get(timeout=10)
     thread.stop()
     thread.join(10)
     assert not thread.is_alive()

@@ -6,7 +6,7 @@ import pytest
 from pytest_django import Settings
 
 from executor.core.outcome import ApplyOutput, PlanFileOutput, PlanOutput, SavedStateOutput
-from executor.pipeline import open_gate, refuse_gate
+from executor.pipeline import open_gate, refuse_gate, review_gate, waiting_gates
 from iacplatform.terraform.plan import PlanSummary, ResourceChange
 from tests.domain import (
     a_running_task,
@@ -18,6 +18,7 @@ from tests.domain import (
     statuses,
 )
 from tests.factories import ResourceFactory
+from workspaces.gates import Answer, Refused
 from workspaces.models import TaskSnapshot, TaskStage, Workspace, WorkspaceTask
 from workspaces.services.queue import start_next
 from workspaces.services.tasks import create_task, start_apply
@@ -300,19 +301,39 @@ class HoldingGate:
     def applies(self, task: WorkspaceTask, stage: str) -> bool:
         return stage in ("pre_plan_run_tasks", "post_apply_run_tasks")
 
-    def enter(self, stage: TaskStage) -> str:
+    def enter(self, stage: TaskStage) -> Answer:
         return "wait"
+
+    def review(self, stage: TaskStage) -> Answer | Refused:
+        return "wait"
+
+    def abandon(self, stage: TaskStage, reason: str) -> None:
+        """Nothing of it is pending."""
 
 
 class OpenGate(HoldingGate):
     """A gate that has a say and lets everything through."""
 
-    def enter(self, stage: TaskStage) -> str:
+    def enter(self, stage: TaskStage) -> Answer:
         return "open"
 
 
-def a_task_at_the_gate(settings: Settings, gate: str = "HoldingGate") -> WorkspaceTask:
-    settings.STAGE_GATES = [f"{__name__}.{gate}"]
+class ForgottenGate(HoldingGate):
+    """A gate whose end nobody has told: whoever should have is dead."""
+
+    def review(self, stage: TaskStage) -> Answer | Refused:
+        return "open"
+
+
+class RefusingGate(HoldingGate):
+    """A gate whose no nobody has told."""
+
+    def review(self, stage: TaskStage) -> Answer | Refused:
+        return Refused("The policy check refused")
+
+
+def a_task_at_the_gate(settings: Settings, *gates: str) -> WorkspaceTask:
+    settings.STAGE_GATES = [f"{__name__}.{gate}" for gate in gates or ["HoldingGate"]]
     task = a_running_task()
     finish_stage(task)
     finish_stage(task)
@@ -361,6 +382,47 @@ def test_a_refused_gate_fails_the_task(settings: Settings) -> None:
     task.refresh_from_db()
     assert (task.status, task.stage) == ("failed", "pre_plan_run_tasks")
     assert task.error_message == "The policy check refused"
+
+
+@pytest.mark.parametrize(
+    ("gates", "ends"),
+    [
+        (["ForgottenGate"], ("running", "planning")),
+        (["RefusingGate", "ForgottenGate"], ("failed", "pre_plan_run_tasks")),
+        (["HoldingGate", "RefusingGate"], ("failed", "pre_plan_run_tasks")),
+        (["HoldingGate", "ForgottenGate"], ("running", "pre_plan_run_tasks")),
+    ],
+    ids=["opened", "refused", "refused though another waits", "another waits"],
+)
+def test_a_gate_whose_end_was_forgotten_is_asked_again(
+    settings: Settings, gates: list[str], ends: tuple[str, str]
+) -> None:
+    task = a_task_at_the_gate(settings, *gates)
+
+    for (stage_id,) in waiting_gates():
+        review_gate(stage_id)
+
+    task.refresh_from_db()
+    hot = TaskStage.objects.hot().filter(task=task).first()
+    assert (task.status, hot.name if hot else task.stage) == ends
+
+
+def test_a_gate_that_is_configured_no_more_holds_nobody(settings: Settings) -> None:
+    task = a_task_at_the_gate(settings)
+    settings.STAGE_GATES = []
+
+    review_gate(open_stage(task).pk)
+
+    assert open_stage(task).name == "planning"
+
+
+def test_a_gate_that_was_opened_meanwhile_is_not_asked_again(settings: Settings) -> None:
+    gate = open_stage(a_task_at_the_gate(settings, "RefusingGate"))
+    open_gate(gate)
+
+    review_gate(gate.pk)
+
+    assert WorkspaceTask.objects.get(pk=gate.task_id).status == TaskStatus.RUNNING
 
 
 def test_a_gate_that_is_open_leaves_its_mark_in_the_timeline(settings: Settings) -> None:

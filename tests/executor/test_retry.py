@@ -1,5 +1,6 @@
 """Transactions that outlive an outage of PostgreSQL."""
 
+import psycopg
 import pytest
 from django.db import DataError, InterfaceError, OperationalError
 
@@ -38,5 +39,41 @@ def test_an_error_of_ours_is_not_tried_again() -> None:
         raise DataError("does not fit")
 
     with pytest.raises(DataError):
+        retry_transaction(act, seconds=10)
+    assert tries == [1]
+
+
+def refused(sqlstate: str) -> OperationalError:
+    """What Django raises for an error that PostgreSQL has reported."""
+    error = OperationalError("refused")
+    error.__cause__ = psycopg.errors.lookup(sqlstate)("refused")
+    return error
+
+
+@pytest.mark.parametrize("sqlstate", ["53100", "53300", "57P01", "40P01", "55P03", "08006"])
+@pytest.mark.django_db
+def test_what_postgresql_cannot_do_now_is_tried_again(sqlstate: str) -> None:
+    """Durable-celery §3, #23: a full disk, too many connections, a shutdown, a deadlock."""
+    outcomes: list[Exception] = [refused(sqlstate)]
+
+    def act() -> str:
+        if outcomes:
+            raise outcomes.pop()
+        return "done"
+
+    assert retry_transaction(act, seconds=10) == "done"
+
+
+@pytest.mark.parametrize("sqlstate", ["54000", "57014"])
+@pytest.mark.django_db
+def test_what_postgresql_will_never_do_is_not_tried_again(sqlstate: str) -> None:
+    """A value that is too large, a statement's own time limit: without this an apply closes for ever."""
+    tries: list[int] = []
+
+    def act() -> None:
+        tries.append(1)
+        raise refused(sqlstate)
+
+    with pytest.raises(OperationalError):
         retry_transaction(act, seconds=10)
     assert tries == [1]

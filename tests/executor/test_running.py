@@ -1,12 +1,15 @@
-"""What keeps the claims of a process alive."""
+"""What keeps the claims of a process alive, and stops its stages."""
 
+import time
 from dataclasses import replace
 
 import pytest
 from django.db.models.functions import Now
+from pytest_django import Settings
 
-from executor.running import FENCED, RunningStages
-from tests.domain import a_running_task, claimed
+from executor.core.critical_sections import critical_sections
+from executor.running import FENCED, LEASE_LOST, STOPS, RunningStages
+from tests.domain import a_running_task, a_task_ready_to_apply, claimed
 from workspaces.models import TaskStage, WorkspaceTask
 
 pytestmark = pytest.mark.django_db
@@ -28,9 +31,7 @@ def test_a_stage_whose_task_is_to_be_cancelled_is_asked_to_stop() -> None:
     claim = claimed(task)
 
     with running.register(claim) as cancel:
-        WorkspaceTask.objects.filter(pk=task.pk).update(
-            cancel_requested_at=Now(), cancel_reason="wrong branch"
-        )
+        ask_to_cancel(task)
         running.renew_all()
         assert cancel.reason == "wrong branch"
 
@@ -64,3 +65,105 @@ def test_a_stage_that_has_ended_is_forgotten() -> None:
     running.renew_all()
 
     assert not TaskStage.objects.filter(pk=claim.stage_id, lease_until__gt=Now()).exists()
+
+
+def test_looking_at_the_rows_passes_on_force_and_renews_nothing() -> None:
+    task, running = a_running_task(), RunningStages()
+    claim = claimed(task)
+    lease = TaskStage.objects.get(pk=claim.stage_id).lease_until
+
+    with running.register(claim) as cancel:
+        ask_to_cancel(task, cancel_force=True)
+        running.look_at_rows()
+        assert (cancel.reason, cancel.force) == ("wrong branch", True)
+
+    assert TaskStage.objects.get(pk=claim.stage_id).lease_until == lease
+
+
+def test_a_stage_that_cannot_be_renewed_is_given_up_before_its_lease_ends(
+    settings: Settings,
+) -> None:
+    """Another worker takes it over, so this one may not be at it any more; nobody cancels the task."""
+    settings.LEASE_SECONDS, settings.RENEW_SECONDS = 0.3, 0.1
+    claim, running = claimed(a_running_task()), RunningStages()
+
+    with running.register(claim) as cancel:
+        running.give_up_expired()
+        assert not cancel.requested
+        time.sleep(0.21)
+        running.give_up_expired()
+        assert (cancel.reason, cancel.handed_over) == (LEASE_LOST, True)
+
+
+def test_a_stage_that_was_renewed_is_not_given_up(settings: Settings) -> None:
+    settings.LEASE_SECONDS, settings.RENEW_SECONDS = 0.3, 0.1
+    claim, running = claimed(a_running_task()), RunningStages()
+
+    with running.register(claim) as cancel:
+        time.sleep(0.21)
+        running.renew_all()
+        running.give_up_expired()
+        assert not cancel.requested
+
+
+def test_an_apply_that_cannot_be_renewed_goes_on(settings: Settings) -> None:
+    settings.LEASE_SECONDS = settings.RENEW_SECONDS = 0.0
+    claim, running = claimed(a_task_ready_to_apply()), RunningStages()
+
+    with running.register(claim) as cancel:
+        running.give_up_expired()
+        assert not cancel.requested
+
+
+def test_a_worker_that_stops_hands_its_plans_over_and_finishes_its_applies() -> None:
+    plan, apply = claimed(a_running_task(name="first")), claimed(a_task_ready_to_apply())
+    running = RunningStages()
+
+    with running.register(plan) as planning, running.register(apply) as applying:
+        running.drain()
+        assert (planning.handed_over, planning.reason) == (True, STOPS)
+        assert not applying.requested
+
+        running.end_drain()
+        assert applying.handed_over
+
+
+def test_a_critical_section_is_finished_first() -> None:
+    """F8: counted per task: that of one task does not keep another's stage."""
+    first, second = claimed(a_running_task(name="first")), claimed(a_running_task(name="second"))
+    running = RunningStages()
+
+    with (
+        critical_sections.enter(first.task_id, "saving_plan"),
+        running.register(first) as critical,
+        running.register(second) as other,
+    ):
+        running.drain()
+        assert not critical.requested
+        assert other.handed_over
+
+
+def test_a_stage_that_is_begun_while_the_worker_stops_is_handed_over_at_once() -> None:
+    running = RunningStages()
+    running.drain()
+    assert running.draining
+
+    with running.register(claimed(a_running_task())) as cancel:
+        assert cancel.handed_over
+
+
+def test_a_user_may_cancel_what_is_handed_over() -> None:
+    task, running = a_running_task(), RunningStages()
+    claim = claimed(task)
+
+    with running.register(claim) as cancel:
+        running.drain()
+        ask_to_cancel(task)
+        running.renew_all()
+        assert (cancel.handed_over, cancel.reason) == (False, "wrong branch")
+
+
+def ask_to_cancel(task: WorkspaceTask, **fields: object) -> None:
+    WorkspaceTask.objects.filter(pk=task.pk).update(
+        cancel_requested_at=Now(), cancel_reason="wrong branch", **fields
+    )

@@ -8,16 +8,24 @@ import redis
 from django.conf import settings
 from django.db import connection
 from django.db.models.functions import Now
+from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
-from executor.dispatch import dispatch, host_queue, shared_queue
-from executor.models import WorkerHost
+from executor.dispatch import host_queue, shared_queue
 from executor.sweep import sweep
 from iacplatform.common.locks import try_exclusive
-from tests.domain import HOST, a_running_task, a_task, a_workspace, finish_stage, open_stage
-from workspaces.models import TaskStage, WorkspaceTask
+from tests.domain import (
+    HOST,
+    a_running_task,
+    a_task,
+    a_workspace,
+    claimed,
+    finish_plan,
+    open_stage,
+)
+from workspaces.models import TaskStage, Workspace, WorkspaceTask
 from workspaces.task_status import TaskStatus
 
-QUEUES = [shared_queue("local"), host_queue("local", HOST)]
+QUEUES = [shared_queue("local").name, host_queue("local", HOST).name]
 
 
 @pytest.fixture
@@ -80,39 +88,72 @@ def test_a_second_sweep_at_the_same_time_does_nothing(broker: redis.Redis) -> No
 
 
 @pytest.mark.django_db
-def test_the_host_of_the_last_stage_gets_the_hint_if_it_takes_work(broker: redis.Redis) -> None:
-    task = a_running_task()
-    finish_stage(task)
-    WorkerHost.objects.create(name=HOST, mode="local", last_seen=Now())
+def test_a_hint_is_repeated_less_and_less_often(broker: redis.Redis) -> None:
+    """Where all workers are busy, more hints would only make the queue longer."""
+    stage = TaskStage.objects.filter(pk=open_stage(a_running_task()).pk)
+    stage.update(dispatch_count=3, dispatched_at=Now() - timedelta(seconds=7))
+    sweep()
+    assert hints(broker) == [0, 0]
 
-    dispatch(open_stage(task).pk)
-
-    assert hints(broker) == [0, 1]
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize(
-    "host",
-    [{"draining": True}, {"last_seen": Now() - timedelta(minutes=1)}],
-    ids=["draining", "silent"],
-)
-def test_a_host_that_takes_no_work_is_passed_over(
-    broker: redis.Redis, host: dict[str, object]
-) -> None:
-    task = a_running_task()
-    finish_stage(task)
-    WorkerHost.objects.create(**{"name": HOST, "mode": "local", "last_seen": Now()} | host)
-
-    dispatch(open_stage(task).pk)
+    stage.update(dispatched_at=Now() - timedelta(seconds=9))
+    sweep()
 
     assert hints(broker) == [1, 0]
 
 
 @pytest.mark.django_db
-def test_a_stage_that_is_no_longer_ready_gets_no_hint(broker: redis.Redis) -> None:
-    stage = open_stage(a_running_task())
-    TaskStage.objects.filter(pk=stage.pk).update(status="done")
+def test_a_stage_whose_time_has_not_come_gets_no_hint(broker: redis.Redis) -> None:
+    stage = TaskStage.objects.filter(pk=open_stage(a_running_task()).pk)
+    long_ago = Now() - timedelta(minutes=1)
+    stage.update(created_at=long_ago, not_before=Now() + timedelta(seconds=9))
 
-    dispatch(stage.pk)
+    sweep()
 
     assert hints(broker) == [0, 0]
+
+
+@pytest.mark.django_db
+def test_a_stage_whose_worker_died_is_ready_again_and_dispatched(
+    broker: redis.Redis,
+    settings: Settings,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    settings.LEASE_SECONDS = 0.0
+    task = a_running_task()
+    claim = claimed(task)
+    TaskStage.objects.filter(pk=claim.stage_id).update(lease_until=Now() - timedelta(seconds=1))
+
+    with django_capture_on_commit_callbacks(execute=True):
+        sweep()
+
+    assert open_stage(task).status == "ready"
+    assert hints(broker) == [1, 0]
+
+
+@pytest.mark.django_db
+def test_a_plan_that_nobody_approved_in_time_is_cancelled(broker: redis.Redis) -> None:
+    task = a_running_task(approval_timeout_seconds=60)
+    finish_plan(task, add=1, has_changes=True)
+    Workspace.objects.filter(pk=task.workspace_id).update(locked_at=Now() - timedelta(minutes=2))
+
+    sweep()
+
+    assert WorkspaceTask.objects.get(pk=task.pk).status == TaskStatus.CANCELLED
+
+
+@pytest.mark.django_db
+def test_what_fails_for_one_row_does_not_keep_the_others_waiting(
+    broker: redis.Redis, settings: Settings
+) -> None:
+    settings.LEASE_SECONDS = 0.0
+    broken, task = a_running_task(), a_running_task(name="other")
+    for running, age in ((broken, 2), (task, 1)):
+        stage = TaskStage.objects.filter(pk=claimed(running).stage_id)
+        stage.update(lease_until=Now() - timedelta(seconds=age))
+    unheard_of = {"status": TaskStatus.APPLIED, "cancel_requested_at": Now()}
+    WorkspaceTask.objects.filter(pk=broken.pk).update(**unheard_of)
+
+    sweep()
+
+    assert open_stage(broken).status == "running"
+    assert open_stage(task).status == "ready"

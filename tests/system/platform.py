@@ -6,7 +6,7 @@ import tarfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,6 @@ class Platform:
     directory: Path
     host: str = "host-a"
     worker: Child | None = None
-    settings: dict[str, str] = field(default_factory=dict)
 
     def workspace(self, code: JSON | None = None, **fields: Any) -> "WorkspaceUnderTest":
         """A fresh workspace with this configuration."""
@@ -79,20 +78,23 @@ class Platform:
     def _work_root(self) -> Path:
         return self.directory / self.host / "work"
 
-    def move_to(self, host: str) -> None:
-        """Stops the stage worker and starts one with another host name and other directories."""
+    def move_to(self, host: str, *, slots: int = 8, **settings: str) -> None:
+        """Stops the stage worker and starts one with another host name and other directories.
+
+        It runs ``slots`` stages at once; ``settings`` are added to its environment.
+        """
         if self.worker is not None:
             stop(self.worker)
         self.host = host
         environment = self.stack.supervisor.environment | {
             "WORKER_HOST": host,
             "WORK_ROOT": str(self._work_root()),
+            **settings,
         }
         log = self.directory / f"{host}.log"
         log.unlink(missing_ok=True)
-        self.worker = spawn(
-            "stages", [*MANAGE, "worker", "stages"], log=log, environment=environment
-        )
+        command = [*MANAGE, "worker", "stages", "--slots", str(slots)]
+        self.worker = spawn("stages", command, log=log, environment=environment)
         wait_until(lambda: is_ready(log), "the worker is ready")
 
 

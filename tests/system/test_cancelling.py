@@ -1,5 +1,9 @@
 """Cancelling with real engines at work."""
 
+import contextlib
+import time
+from pathlib import Path
+
 import pytest
 import requests
 
@@ -23,13 +27,8 @@ def cancel(task: TaskUnderTest, **body: object) -> None:
 
 def test_an_apply_that_is_interrupted_keeps_what_it_made(platform: Platform) -> None:
     """C2b: the engine stops gracefully, and what exists is in the state."""
-    workspace = platform.workspace(SLOW, auto_apply=True)
-    task = workspace.start()
-    task.wait_for_stage("applying", "apply")
-    platform.until(
-        lambda: task.changes()["terraform_data.slow"]["apply_status"] == "applying",
-        "the slow resource is being made",
-    )
+    task = a_slow_apply(platform)
+    workspace = task.workspace
     with pytest.raises(requests.HTTPError, match="requires_force"):
         cancel(task, reason="wrong branch")
 
@@ -68,3 +67,41 @@ def test_a_plan_that_nobody_wants_makes_room_for_the_next(platform: Platform) ->
 
     assert first.status == "cancelled"
     assert second.wait("apply_pending") == "apply_pending"
+
+
+def test_the_engine_is_gone_soon_after_the_cancellation(platform: Platform) -> None:
+    """K3: heard at once, not when the claim is renewed; the worker goes on with its other tasks."""
+    other = a_slow_apply(platform)
+    task = a_slow_apply(platform)
+    assert engines(platform, task)
+
+    cancel(task, reason="stop", force=True)
+    began = time.monotonic()
+    platform.until(lambda: not engines(platform, task), "the engine is gone")
+
+    assert time.monotonic() - began < 2
+    assert task.wait() == "cancelled"
+    assert engines(platform, other)
+    cancel(other, force=True)
+    assert other.wait() == "cancelled"
+
+
+def a_slow_apply(platform: Platform) -> TaskUnderTest:
+    task = platform.workspace(SLOW, auto_apply=True).start()
+    task.wait_for_stage("applying", "apply")
+    platform.until(
+        lambda: task.changes()["terraform_data.slow"]["apply_status"] == "applying",
+        "the slow resource is being made",
+    )
+    return task
+
+
+def engines(platform: Platform, task: TaskUnderTest) -> list[int]:
+    """The processes that are at work in a task's directory."""
+    directory = platform.work_directory(task.workspace.workspace_id, task.task_id)
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (process / "cwd").readlink().is_relative_to(directory):
+                found.append(int(process.name))
+    return found

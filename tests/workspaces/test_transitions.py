@@ -11,7 +11,7 @@ from workspaces.exceptions import MoveNotAllowed, StatusChanged
 from workspaces.models import WorkspaceTask
 from workspaces.signals import task_transitioned
 from workspaces.task_status import ALLOWED_MOVES, FINAL, TaskStatus
-from workspaces.transitions import transition
+from workspaces.transitions import repair, transition
 
 pytestmark = pytest.mark.django_db
 
@@ -40,6 +40,37 @@ def test_a_final_status_never_changes(final: TaskStatus) -> None:
         with pytest.raises(MoveNotAllowed):
             transition(task, status)
     assert final not in ALLOWED_MOVES
+
+
+@pytest.mark.parametrize("status", TaskStatus)
+@pytest.mark.parametrize("to", TaskStatus)
+def test_a_repair_only_makes_a_failed_task_applied(status: TaskStatus, to: TaskStatus) -> None:
+    """O5, F9: the one way out of a final status, and nothing else goes that way."""
+    task = a_task(a_workspace())
+    WorkspaceTask.objects.filter(pk=task.pk).update(status=status)
+    task.refresh_from_db()
+
+    if (status, to) != (TaskStatus.FAILED, TaskStatus.APPLIED):
+        with pytest.raises(MoveNotAllowed):
+            repair(task, to, actor="ada", reason="saved again")
+        return
+    repair(task, to, actor="ada", reason="saved again", error_message="")
+
+    move = task.transitions.last()
+    assert move is not None
+    assert (move.from_status, move.to_status, move.actor) == ("failed", "applied", "ada")
+    assert task.status == TaskStatus.APPLIED
+
+
+def test_of_two_repairs_one_wins() -> None:
+    task = a_task(a_workspace())
+    WorkspaceTask.objects.filter(pk=task.pk).update(status=TaskStatus.FAILED)
+    task.refresh_from_db()
+    other = WorkspaceTask.objects.get(pk=task.pk)
+    repair(task, TaskStatus.APPLIED, actor="ada", reason="saved again")
+
+    with pytest.raises(StatusChanged):
+        repair(other, TaskStatus.APPLIED, actor="grace", reason="saved again")
 
 
 def test_of_two_writers_who_read_the_same_status_one_wins() -> None:

@@ -32,6 +32,7 @@ class StateVersionAdmin(PartOfWorkspaceAdmin):
     fields = [
         ("workspace_name", "version"),
         "description",
+        "recovered_from",
         ("resource_count", "size"),
         ("lineage", "serial", "terraform_version"),
         "checksum",

@@ -1,24 +1,35 @@
-"""Tasks: read-only, with their timeline; a change that waits can be approved."""
+"""Tasks: read-only, with their timeline; what they wait for is done by actions."""
 
 from collections.abc import Collection
 from functools import partial
 from typing import Any, cast
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from iacplatform.accounts.models import User
-from iacplatform.common.admin import Confirmation, is_confirmed, note
-from iacplatform.common.presentation import age, duration_text, moment, object_link
+from iacplatform.common.admin import is_confirmed, note
+from iacplatform.common.errors import DomainError
+from iacplatform.common.presentation import age, duration_text, moment
 from workspaces.admin.badges import status_badge
 from workspaces.admin.part_of_workspace import PartOfWorkspaceAdmin
-from workspaces.admin.task_filters import NeedsAttention, RecentWorkspace
+from workspaces.admin.task_actions import (
+    CANCEL,
+    CANCEL_WITH_FORCE,
+    CONFIRM_APPLY,
+    RESOLVE,
+    RETRY_STATE_SAVE,
+    TaskAction,
+    confirmation,
+    offered,
+    resolution,
+)
+from workspaces.admin.task_filters import Interrupted, NeedsAttention, RecentWorkspace
 from workspaces.admin.timeline import plan_text, task_page
 from workspaces.models import WorkspaceTask
-from workspaces.services.tasks import confirm_apply
 from workspaces.task_status import TaskStatus
 
 
@@ -38,12 +49,18 @@ class WorkspaceTaskAdmin(PartOfWorkspaceAdmin):
         "took",
     ]
     list_display_links = ["number"]
-    list_filter = [NeedsAttention, "status", "task_type", "stage", RecentWorkspace]
+    list_filter = [NeedsAttention, Interrupted, "status", "task_type", "stage", RecentWorkspace]
     search_fields = ["=id", "workspace__name", "workspace__workspace_id", "description"]
     search_help_text = (
         "Number of the task, name or id of the workspace, or words of the description"
     )
-    actions = ["confirm_apply"]
+    actions = [
+        "confirm_apply",
+        "cancel",
+        "cancel_with_force",
+        "retry_state_save",
+        "resolve_interruption",
+    ]
     fieldsets = [
         (
             None,
@@ -56,7 +73,7 @@ class WorkspaceTaskAdmin(PartOfWorkspaceAdmin):
                     ("started_at", "completed_at"),
                     ("apply_confirmed_by", "apply_confirmed_at"),
                     "apply_description",
-                    ("cancel_requested_by", "cancel_requested_at"),
+                    ("cancel_requested_by", "cancel_requested_at", "cancel_force"),
                     "cancel_reason",
                 ]
             },
@@ -87,8 +104,8 @@ class WorkspaceTaskAdmin(PartOfWorkspaceAdmin):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def offered_actions(self, obj: WorkspaceTask) -> Collection[str]:
-        """Approval, where the task waits for it."""
-        return {"confirm_apply"} if obj.status == TaskStatus.APPLY_PENDING else ()
+        """The actions that make sense now."""
+        return offered(obj)
 
     @admin.display(description="task", ordering="pk")
     def number(self, task: WorkspaceTask) -> str:
@@ -125,52 +142,48 @@ class WorkspaceTaskAdmin(PartOfWorkspaceAdmin):
         self, request: HttpRequest, queryset: QuerySet[WorkspaceTask]
     ) -> HttpResponse | None:
         """Approves planned changes, after showing what they are."""
+        return self._act(request, queryset, CONFIRM_APPLY)
+
+    @admin.action(description="Cancel", permissions=["operate"])
+    def cancel(
+        self, request: HttpRequest, queryset: QuerySet[WorkspaceTask]
+    ) -> HttpResponse | None:
+        """Asks tasks to end."""
+        return self._act(request, queryset, CANCEL)
+
+    @admin.action(description="Cancel with force", permissions=["operate"])
+    def cancel_with_force(
+        self, request: HttpRequest, queryset: QuerySet[WorkspaceTask]
+    ) -> HttpResponse | None:
+        """Interrupts tasks even while they apply."""
+        return self._act(request, queryset, CANCEL_WITH_FORCE)
+
+    @admin.action(description="Retry saving the state", permissions=["operate"])
+    def retry_state_save(
+        self, request: HttpRequest, queryset: QuerySet[WorkspaceTask]
+    ) -> HttpResponse | None:
+        """Saves states that workers could not save."""
+        return self._act(request, queryset, RETRY_STATE_SAVE)
+
+    @admin.action(description="Resolve the interruption", permissions=["operate"])
+    def resolve_interruption(
+        self, request: HttpRequest, queryset: QuerySet[WorkspaceTask]
+    ) -> HttpResponse | None:
+        """Says that somebody has looked at interrupted applies, after showing how the states differ."""
+        if is_confirmed(request):
+            return self._act(request, queryset, RESOLVE)
+        try:
+            return self.confirmation_page(request, resolution(queryset))
+        except DomainError as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return self.back(queryset)
+
+    def _act(
+        self, request: HttpRequest, tasks: QuerySet[WorkspaceTask], action: TaskAction
+    ) -> HttpResponse | None:
         if not is_confirmed(request):
-            return self.confirmation_page(request, _approval(queryset))
-        for task in queryset:
-            self.attempt(
-                request, partial(_confirm, task, cast("User", request.user), note(request))
-            )
-        return self.back(queryset)
-
-
-def _approval(tasks: QuerySet[WorkspaceTask]) -> Confirmation:
-    rows = [
-        (
-            task.pk,
-            [
-                object_link(task),
-                object_link(task.workspace),
-                status_badge(task.status, task.get_status_display()),
-                task.changes_add,
-                task.changes_change,
-                task.changes_destroy,
-                task.description,
-                task.created_by or "",
-            ],
-        )
-        for task in tasks
-    ]
-    return Confirmation(
-        action="confirm_apply",
-        title="Confirm apply",
-        explanation="The engine will make these changes at once, from the plan that was made.",
-        columns=(
-            "Task",
-            "Workspace",
-            "Status",
-            "To add",
-            "To change",
-            "To destroy",
-            "Description",
-            "Created by",
-        ),
-        rows=rows,
-        submit_label="Apply the changes",
-        note_label="Why (kept in the task's history)",
-    )
-
-
-def _confirm(task: WorkspaceTask, user: User, description: str) -> str:
-    confirm_apply(task, user=user, description=description)
-    return f"Task #{task.pk} of {task.workspace} was confirmed: it applies its plan now"
+            return self.confirmation_page(request, confirmation(action, tasks))
+        user = cast("User", request.user)
+        for task in tasks:
+            self.attempt(request, partial(action.verb, task, user, note(request)))
+        return self.back(tasks)

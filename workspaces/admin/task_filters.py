@@ -9,16 +9,21 @@ from django.db.models.functions import Now
 from django.http import HttpRequest
 
 from workspaces.models import TaskStage, Workspace, WorkspaceTask
-from workspaces.task_status import FINAL, StageStatus, TaskStatus
+from workspaces.services.applied_states import DOUBTFUL
+from workspaces.task_status import FINAL, Stage, StageStatus, TaskStatus
 
 UNCLAIMED_TOO_LONG = timedelta(minutes=1)
 RECENT_TASKS = 200
 
 
-def _stuck() -> Q:
-    unclaimed = Q(status=StageStatus.READY, created_at__lt=Now() - UNCLAIMED_TOO_LONG)
-    expired = Q(status=StageStatus.RUNNING, lease_until__lt=Now())
-    return Q(Exists(TaskStage.objects.filter(unclaimed | expired, task=OuterRef("pk"))))
+def _has_stage(condition: Q) -> Q:
+    return Q(Exists(TaskStage.objects.filter(condition, task=OuterRef("pk"))))
+
+
+INTERRUPTED = _has_stage(Q(name=Stage.APPLYING, status=StageStatus.LOST))
+UNCLAIMED = _has_stage(Q(status=StageStatus.READY, created_at__lt=Now() - UNCLAIMED_TOO_LONG))
+LEASE_OVER = _has_stage(Q(status=StageStatus.RUNNING, lease_until__lt=Now()))
+UNRESOLVED = Q(applied_state__source__in=DOUBTFUL, applied_state__resolved_at=None)
 
 
 def _queued_behind_a_lock() -> Q:
@@ -32,7 +37,9 @@ REASONS: dict[str, tuple[str, Q]] = {
         "Ended and left the workspace locked",
         Q(status__in=FINAL, pk=F("workspace__lock_task_id")),
     ),
-    "worker": ("No worker at its stage", _stuck()),
+    "interrupted": ("Interrupted and not resolved", UNRESOLVED),
+    "worker": ("No worker takes its stage", UNCLAIMED),
+    "lease": ("Its worker's claim has run out", LEASE_OVER),
     "queue": ("Queued behind a lock", _queued_behind_a_lock()),
 }
 ANY_REASON = "any"
@@ -64,6 +71,25 @@ class NeedsAttention(admin.SimpleListFilter):
         for condition in conditions[1:]:
             either |= condition
         return queryset.filter(either)
+
+
+class Interrupted(admin.SimpleListFilter):
+    """Tasks whose worker died while it applied."""
+
+    title = "interrupted apply"
+    parameter_name = "interrupted"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Those that a person still has to look at, and all there ever were."""
+        return [("unresolved", "Not resolved"), ("any", "Resolved or not")]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[WorkspaceTask]
+    ) -> QuerySet[WorkspaceTask]:
+        """The interrupted ones."""
+        conditions = {"unresolved": UNRESOLVED, "any": INTERRUPTED}
+        condition = conditions.get(self.value() or "")
+        return queryset if condition is None else queryset.filter(condition)
 
 
 class RecentWorkspace(admin.SimpleListFilter):

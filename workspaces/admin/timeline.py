@@ -9,9 +9,11 @@ from django.db.models import Case, Count, F, IntegerField, Value, When
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from iacplatform.common.presentation import duration_text
+from iacplatform.common.presentation import duration_text, moment
 from workspaces.admin.badges import status_badge
+from workspaces.admin.interruption import interruption_panel
 from workspaces.models import ApplyStatus, ResourceChange, TaskSnapshot, TaskStage, WorkspaceTask
+from workspaces.services.applied_states import is_unsaved
 from workspaces.task_status import StageStatus, TaskStatus
 
 MAX_CHANGES = 200
@@ -43,6 +45,8 @@ def task_page(task: WorkspaceTask) -> dict[str, Any]:
         "status": status_badge(task.status, task.get_status_display()),
         "plan": plan_text(task),
         "is_live": task.status == TaskStatus.RUNNING,
+        "interruption": interruption_panel(task),
+        "is_unsaved": is_unsaved(task),
         "duration": _span(task.started_at, task.completed_at, now),
         "stages": [_stage_row(stage, now) for stage in task.stages.all()],
         "transitions": task.transitions.all(),
@@ -92,14 +96,22 @@ def _stage_row(stage: TaskStage, now: datetime) -> StageRow:
 
 
 def _remark(stage: TaskStage, now: datetime) -> str:
-    if stage.message:
-        return stage.message
+    """The stage's message, and behind it what it waits for."""
+    waits = ""
     if stage.status == StageStatus.READY:
-        return f"Waits for a worker since {duration_text(now - stage.created_at)}"
+        waits = _waits_for(stage, now)
     lease = stage.lease_until
     if stage.status == StageStatus.RUNNING and lease is not None and lease < now:
-        return f"The worker has not renewed its claim: it ran out {duration_text(now - lease)} ago"
-    return ""
+        waits = f"The worker has not renewed its claim: it ran out {duration_text(now - lease)} ago"
+    return "\n".join(filter(None, [stage.message, waits]))
+
+
+def _waits_for(stage: TaskStage, now: datetime) -> str:
+    if stage.not_before is not None and stage.not_before > now:
+        return f"Waits until {moment(stage.not_before)}"
+    if stage.reserved_until is not None and stage.reserved_until > now:
+        return f"Waits for {stage.prefer_host} until {moment(stage.reserved_until)}, then for any worker"
+    return f"Waits for a worker since {duration_text(now - stage.created_at)}"
 
 
 def _span(start: datetime | None, end: datetime | None, now: datetime) -> str:

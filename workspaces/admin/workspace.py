@@ -1,10 +1,12 @@
 """Workspaces: who holds the lock and why, what runs, and the lock itself."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import Any, cast
 
+from django.conf import settings
 from django.contrib import admin
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
@@ -13,7 +15,16 @@ from django.utils.safestring import SafeString
 
 from iacplatform.accounts.models import User
 from iacplatform.common.admin import Confirmation, ReadOnlyAdmin, is_confirmed, note
-from iacplatform.common.presentation import admin_link, age, badge, list_link, moment, object_link
+from iacplatform.common.presentation import (
+    Tone,
+    admin_link,
+    age,
+    badge,
+    duration_text,
+    list_link,
+    moment,
+    object_link,
+)
 from workspaces.admin.badges import status_badge
 from workspaces.models import (
     ConfigurationVersion,
@@ -26,6 +37,7 @@ from workspaces.models import (
 )
 from workspaces.services.locks import lock_workspace, unlock_workspace
 from workspaces.services.queue import start_next
+from workspaces.services.workspaces import PLATFORM_LIMITS
 from workspaces.task_status import TaskStatus
 
 LockVerb = Callable[[Workspace, User, str], str]
@@ -43,11 +55,17 @@ UNLOCK = Confirmation(
     title="Unlock by force",
     explanation=(
         "The lock is taken from whoever holds it. The lock of a task that has not ended stays: "
-        "confirm or cancel that task."
+        "confirm or cancel that task. Where a person is needed, look at the task first: its page "
+        "says what happened, what to do, and unlocks the workspace once that is done."
     ),
     columns=LOCK_COLUMNS,
     submit_label="Unlock",
 )
+# By whether the lock is kept for a person.
+LOCKED: dict[bool, tuple[str, Tone]] = {
+    False: ("Locked", "attention"),
+    True: ("Locked, needs a person", "bad"),
+}
 RELATED = {
     "tasks": WorkspaceTask,
     "variables": WorkspaceVariable,
@@ -56,6 +74,21 @@ RELATED = {
     "configuration versions": ConfigurationVersion,
     "state versions": StateVersion,
 }
+
+
+class NeedsPerson(admin.SimpleListFilter):
+    """Workspaces whose lock was kept because a person has to look at what happened."""
+
+    title = "needs a person"
+    parameter_name = "needs_person"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """One choice besides all."""
+        return [("yes", "Locked until somebody has looked")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Workspace]) -> QuerySet[Workspace]:
+        """The workspaces that wait for a person."""
+        return queryset.filter(lock_kept=True) if self.value() == "yes" else queryset
 
 
 @admin.register(Workspace)
@@ -70,7 +103,7 @@ class WorkspaceAdmin(ReadOnlyAdmin):
         "newest_state",
         "last_apply",
     ]
-    list_filter = ["is_locked", "organization", "execution_mode"]
+    list_filter = [NeedsPerson, "is_locked", "organization", "execution_mode"]
     search_fields = ["name", "workspace_id", "description"]
     actions = ["ask_the_queue", "take_lock", "unlock"]
     fieldsets = [
@@ -95,6 +128,7 @@ class WorkspaceAdmin(ReadOnlyAdmin):
             {
                 "fields": [
                     ("execution_mode", "auto_apply", "max_retries"),
+                    "limits",
                     ("engine_version", "configuration_source"),
                     "providers",
                     "outputs_sharing",
@@ -127,11 +161,11 @@ class WorkspaceAdmin(ReadOnlyAdmin):
             return badge("Open", "good")
         return format_html(
             "{} by {}, {} ago: {} {}",
-            badge("Locked", "attention"),
+            badge(*LOCKED[workspace.lock_kept]),
             workspace.locked_by,
             age(workspace.locked_at) if workspace.locked_at else "?",
             workspace.lock_reason,
-            object_link(workspace.lock_task),
+            _lock_task(workspace),
         )
 
     @admin.display(description="live task")
@@ -163,6 +197,11 @@ class WorkspaceAdmin(ReadOnlyAdmin):
             for label, model in RELATED.items()
         )
         return format_html_join(" · ", "{}", links)
+
+    @admin.display(description="time limits")
+    def limits(self, workspace: Workspace) -> str:
+        """How long what may take, and whose limit it is."""
+        return " · ".join([*_engine_limits(workspace), _approval_limit(workspace)])
 
     @admin.display(description="providers")
     def providers(self, workspace: Workspace) -> str:
@@ -206,6 +245,28 @@ class WorkspaceAdmin(ReadOnlyAdmin):
             return message
 
         self.attempt(request, change)
+
+
+def _engine_limits(workspace: Workspace) -> Iterator[str]:
+    for field, setting in PLATFORM_LIMITS.items():
+        own, platforms = getattr(workspace, field), getattr(settings, setting)
+        seconds = min(filter(None, (own, platforms)), default=0)
+        whose = "" if seconds == own else " (the platform's)"
+        text = duration_text(timedelta(seconds=seconds)) if seconds else "none"
+        yield f"{field.partition('_')[0]} {text}{whose}"
+
+
+def _approval_limit(workspace: Workspace) -> str:
+    seconds = workspace.approval_timeout_seconds
+    return f"approval {duration_text(timedelta(seconds=seconds)) if seconds else 'none'}"
+
+
+def _lock_task(workspace: Workspace) -> SafeString | str:
+    """The task that owns the lock; where a person is needed, its page says what to do."""
+    task = workspace.lock_task
+    if task is None or not workspace.lock_kept:
+        return object_link(task)
+    return object_link(task, f"See {task}: what happened and what to do")
 
 
 def _ask_the_queue(workspace: Workspace) -> str:

@@ -12,7 +12,10 @@ from rest_framework.serializers import BaseSerializer
 from workspaces.api.access import TaskView, WorkspaceView
 from workspaces.api.filters import ResourceChangeFilter, TaskFilter
 from workspaces.api.pages import ResourceChangePagination, TaskPagination
+from workspaces.api.serializers.interruptions import SavedAgainSerializer
+from workspaces.api.serializers.states import StateVersionSerializer
 from workspaces.api.serializers.tasks import (
+    CancelledCountSerializer,
     CancelSerializer,
     CommentSerializer,
     ConfirmApplySerializer,
@@ -23,8 +26,9 @@ from workspaces.api.serializers.tasks import (
     TransitionSerializer,
 )
 from workspaces.models import ResourceChange, TaskComment, TaskPlan, TaskTransition, WorkspaceTask
-from workspaces.services.cancellation import cancel_task
+from workspaces.services.cancellation import cancel_previous, cancel_task
 from workspaces.services.comments import add_comment
+from workspaces.services.state_saving import BACKUP_CAN_GO, retry_state_save
 from workspaces.services.tasks import confirm_apply, create_task
 
 
@@ -75,20 +79,43 @@ class TaskActionViewSet(TaskView[WorkspaceTask]):
         serializer.is_valid(raise_exception=True)
         description = serializer.validated_data["apply_description"]
         confirm_apply(self.task, user=self.user, description=description)
-        shown = self.workspace.tasks.select_related("created_by").get(pk=self.task.pk)
-        return Response(TaskDetailSerializer(shown).data)
+        return Response(self._shown())
 
     @extend_schema(request=CancelSerializer)
     def cancel(self, request: Request, **_: Any) -> Response:
-        """Cancels the task; while it applies only with `force`, and its state is saved even so.
+        """Cancels the task; while it applies only with `force` (409 `requires_force` without).
 
-        A task that runs is `cancelled` as soon as its worker has stopped the engine.
+        A task that runs is `cancelled` as soon as its worker has stopped the engine; until then the
+        answer shows it `running` with `cancel_requested_at`. What an apply has changed is saved first.
         """
         serializer = CancelSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         cancel_task(self.task, user=self.user, **serializer.validated_data)
+        return Response(self._shown())
+
+    @extend_schema(request=None, responses=CancelledCountSerializer)
+    def cancel_previous(self, request: Request, **_: Any) -> Response:
+        """Cancels the earlier changes that are pending or wait for approval; 409 unless it is pending."""
+        return Response({"cancelled_count": cancel_previous(self.task, user=self.user)})
+
+    @extend_schema(request=None, responses=SavedAgainSerializer)
+    def retry_state_save(self, request: Request, **_: Any) -> Response:
+        """Saves the state that the worker could not; a task whose apply went through is `applied` then.
+
+        409 if there is nothing to save, or if the workspace has another state by now.
+        """
+        version = retry_state_save(self.task, user=self.user)
+        return Response(
+            {
+                "state_version": StateVersionSerializer(version).data,
+                "task": self._shown(),
+                "note": BACKUP_CAN_GO,
+            }
+        )
+
+    def _shown(self) -> dict[str, Any]:
         shown = self.workspace.tasks.select_related("created_by").get(pk=self.task.pk)
-        return Response(TaskDetailSerializer(shown).data)
+        return dict(TaskDetailSerializer(shown).data)
 
 
 class TransitionViewSet(mixins.ListModelMixin, TaskView[TaskTransition]):

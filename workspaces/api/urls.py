@@ -7,6 +7,7 @@ from django.urls import path
 from iacplatform.common import converters  # noqa: F401  # registers `pk`, `sid` and `ref`
 from workspaces.api.configurations import ConfigurationVersionViewSet
 from workspaces.api.engine_versions import EngineVersionViewSet
+from workspaces.api.interruptions import InterruptionViewSet
 from workspaces.api.outputs import OutputViewSet, RemoteDataViewSet
 from workspaces.api.resources import ResourceVersionViewSet, ResourceViewSet
 from workspaces.api.states import RemoteStateView, StateVersionViewSet
@@ -51,6 +52,10 @@ urlpatterns = [
     path(TASK, TaskViewSet.as_view(READ)),
     path(f"{TASK}/confirm-apply", TaskActionViewSet.as_view({"post": "confirm_apply"})),
     path(f"{TASK}/cancel", TaskActionViewSet.as_view({"post": "cancel"})),
+    path(f"{TASK}/cancel-previous", TaskActionViewSet.as_view({"post": "cancel_previous"})),
+    path(f"{TASK}/retry-state-save", TaskActionViewSet.as_view({"post": "retry_state_save"})),
+    path(f"{TASK}/interruption", InterruptionViewSet.as_view(READ)),
+    path(f"{TASK}/resolve-interruption", InterruptionViewSet.as_view({"post": "resolve"})),
     path(f"{TASK}/transitions", TransitionViewSet.as_view(LIST)),
     path(f"{TASK}/comments", CommentViewSet.as_view(COLLECTION)),
     path(f"{TASK}/resource-changes", ResourceChangeViewSet.as_view(LIST)),

@@ -8,7 +8,14 @@ from workspaces.models.resource import ChangeType, ResourceCodeVersion, Workspac
 from workspaces.models.resource_change import ApplyStatus, ChangeAction, ResourceChange
 from workspaces.models.stage import TaskStage
 from workspaces.models.state_version import StateVersion
-from workspaces.models.task import AppliedState, TaskPlan, TaskSnapshot, WorkspaceTask
+from workspaces.models.task import (
+    AppliedState,
+    StateCheckpoint,
+    StateSource,
+    TaskPlan,
+    TaskSnapshot,
+    WorkspaceTask,
+)
 from workspaces.models.variable import ValueFormat, VariableType, WorkspaceVariable
 from workspaces.models.workspace import ConfigurationSource, OutputsSharing, Workspace
 
@@ -26,6 +33,8 @@ __all__ = [
     "RemoteDataToken",
     "ResourceChange",
     "ResourceCodeVersion",
+    "StateCheckpoint",
+    "StateSource",
     "StateVersion",
     "TaskComment",
     "TaskLog",

@@ -59,6 +59,8 @@ class CommentAction(models.TextChoices):
     CANCEL = "cancel", "Cancelled"
     CANCEL_PREVIOUS = "cancel_previous", "Cancelled earlier tasks"
     OVERRIDE = "override", "Overrode run tasks"
+    RESOLVE_INTERRUPTION = "resolve_interruption", "Resolved an interrupted apply"
+    RETRY_STATE_SAVE = "retry_state_save", "Saved the state again"
 
 
 class TaskComment(models.Model):

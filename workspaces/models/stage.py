@@ -31,6 +31,10 @@ class TaskStage(models.Model):
     lease_until = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     prefer_host = models.CharField(max_length=255, blank=True)
+    reserved_until = models.DateTimeField(
+        null=True, help_text="Until then only the preferred host may claim it"
+    )
+    not_before = models.DateTimeField(null=True, help_text="Nobody may claim it earlier")
     dispatched_at = models.DateTimeField(null=True)
     dispatch_count = models.PositiveIntegerField(default=0)
     skipped = models.BooleanField(default=False)

@@ -40,6 +40,12 @@ class StateVersion(models.Model):
     rollback_from_version = models.PositiveIntegerField(
         null=True, help_text="The version whose content this one has again"
     )
+    recovered_from = models.CharField(
+        max_length=20,
+        blank=True,
+        choices=[("work_directory", "Work directory"), ("checkpoint", "Checkpoint")],
+        help_text="Where the state came from when the worker had died during the apply",
+    )
     created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -75,6 +75,7 @@ class WorkspaceTask(models.Model):
     cancel_requested_at = models.DateTimeField(null=True)
     cancel_requested_by = models.CharField(max_length=150, blank=True)
     cancel_reason = models.TextField(blank=True)
+    cancel_force = models.BooleanField(default=False)
     created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -164,8 +165,36 @@ class TaskPlan(models.Model):
         return f"plan of {self.task}"
 
 
+class StateSource(models.TextChoices):
+    """Where the state of an apply was taken from."""
+
+    ENGINE = "engine", "The engine, which ended under its worker's eyes"
+    WORK_DIRECTORY = "work_directory", "The work directory, after the worker had died: whole"
+    CHECKPOINT = "checkpoint", "The last checkpoint: may be a second old"
+    NOTHING = "nothing", "Nowhere: neither work directory nor checkpoint was there"
+
+
+class StateCheckpoint(models.Model):
+    """The newest state that an apply has reported while it ran: all there is if its host is lost."""
+
+    task = models.OneToOneField(
+        WorkspaceTask, on_delete=models.CASCADE, primary_key=True, related_name="checkpoint"
+    )
+    token = models.BigIntegerField()
+    serial = models.PositiveBigIntegerField()
+    content = EncryptedBinaryField()
+    updated_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"checkpoint of {self.task}"
+
+
 class AppliedState(models.Model):
-    """The state file as ``applying`` left it, written in the transaction that closed ``applying``."""
+    """The state file as ``applying`` left it, written in the transaction that closed ``applying``.
+
+    Where the worker died meanwhile, ``rescue`` wrote it and ``source`` says from where. What may not
+    be whole keeps the workspace locked until a person resolves it.
+    """
 
     task = models.OneToOneField(
         WorkspaceTask, on_delete=models.CASCADE, related_name="applied_state"
@@ -175,6 +204,11 @@ class AppliedState(models.Model):
     succeeded = models.BooleanField()
     cancelled = models.BooleanField(default=False)
     error = models.TextField(blank=True)
+    source = models.CharField(
+        max_length=20, choices=StateSource.choices, default=StateSource.ENGINE
+    )
+    resolved_at = models.DateTimeField(null=True)
+    resolved_by = models.CharField(max_length=150, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:

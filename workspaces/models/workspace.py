@@ -73,6 +73,20 @@ class Workspace(models.Model):
     max_retries = models.PositiveSmallIntegerField(
         default=3, help_text="How often a stage is tried again after its worker died"
     )
+    plan_timeout_seconds = models.PositiveIntegerField(
+        null=True, blank=True, help_text="How long a plan may take; empty: the platform's limit"
+    )
+    apply_timeout_seconds = models.PositiveIntegerField(
+        null=True, blank=True, help_text="How long an apply may take; empty: the platform's limit"
+    )
+    silence_timeout_seconds = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="How long the engine may say nothing; empty: the platform's limit",
+    )
+    approval_timeout_seconds = models.PositiveIntegerField(
+        null=True, blank=True, help_text="How long a plan waits for approval; empty: for ever"
+    )
     is_locked = models.BooleanField(default=False, editable=False)
     locked_by = models.CharField(max_length=150, null=True, editable=False)  # noqa: DJ001
     locked_at = models.DateTimeField(null=True, editable=False)
@@ -84,6 +98,11 @@ class Workspace(models.Model):
         editable=False,
         related_name="+",
         help_text="The task that owns the lock; empty for a person's lock",
+    )
+    lock_kept = models.BooleanField(
+        default=False,
+        editable=False,
+        help_text="The lock outlives its task, until a person has looked at what happened",
     )
     outputs_sharing = models.CharField(
         max_length=10, choices=OutputsSharing.choices, default=OutputsSharing.NONE

@@ -1,17 +1,25 @@
 """Cancelling a task: asked on its row, confirmed by whoever holds the work (design §5)."""
 
+from functools import partial
+
+import structlog
 from django.db import transaction
 from django.db.models.functions import Now
+from redis import RedisError
 
 from iacplatform.accounts.models import User
 from iacplatform.common.errors import Conflict
+from workspaces import cancel_signal
+from workspaces.gates import configured_gates
 from workspaces.models import CommentAction, TaskStage, WorkspaceTask
 from workspaces.services.comments import write_comment
 from workspaces.services.locks import release_task_lock
-from workspaces.task_status import Stage, StageStatus, TaskStatus
+from workspaces.task_status import Stage, StageStatus, TaskStatus, TaskType
 from workspaces.transitions import transition
 
 IDLE = frozenset({StageStatus.READY, StageStatus.WAITING})
+SAVES_STATE = frozenset({Stage.RESCUE, Stage.SAVING_STATE})
+logger = structlog.get_logger(__name__)
 
 
 class NeedsForce(Conflict):
@@ -23,7 +31,8 @@ class NeedsForce(Conflict):
 def cancel_task(task: WorkspaceTask, *, user: User, reason: str = "", force: bool = False) -> None:
     """Cancels a task: at once where nobody works on it, else as soon as its worker has stopped.
 
-    A worker lets the engine stop gracefully and saves what an apply has changed.
+    A worker lets the engine stop gracefully and saves what an apply has changed. Asked again with
+    ``force``, the engine gets less time.
 
     Raises:
         Conflict: the task has ended.
@@ -32,33 +41,97 @@ def cancel_task(task: WorkspaceTask, *, user: User, reason: str = "", force: boo
     username = user.get_username()
     reason = reason.strip() or f"cancelled by {username}"
     with transaction.atomic():
-        # The stage first: closing and claiming lock in this order too.
-        stage = _open_stage(task)
-        task = WorkspaceTask.objects.select_for_update(of=("self",)).get(pk=task.pk)
+        stage = _lock(task)
         _check(task, stage, force=force)
         write_comment(task, user, reason, CommentAction.CANCEL)
-        WorkspaceTask.objects.filter(pk=task.pk, cancel_requested_at=None).update(
-            cancel_requested_at=Now(), cancel_requested_by=username, cancel_reason=reason
-        )
-        task.refresh_from_db()
-        _settle(task, stage)
+        request_cancellation(task, by=username, reason=reason, force=force)
+        if not _settle(task, stage):
+            follow_up = partial(_follow_up, task, reason, force=force)
+            transaction.on_commit(follow_up, robust=True)
+
+
+def cancel_previous(task: WorkspaceTask, *, user: User) -> int:
+    """Cancels what keeps a pending task from starting: earlier changes that are pending or wait for approval.
+
+    Returns how many were cancelled. Each gives back only a lock of its own (F11).
+    Raises :class:`Conflict` if ``task`` is not pending.
+    """
+    task.refresh_from_db(fields=["status"])
+    if task.status != TaskStatus.PENDING:
+        raise Conflict(f"Task #{task.pk} is {task.status} and not pending")
+    username = user.get_username()
+    reason = f"cancelled by {username} in favour of task #{task.pk}"
+    earlier = WorkspaceTask.objects.filter(
+        workspace_id=task.workspace_id,
+        pk__lt=task.pk,
+        task_type=TaskType.PLAN_AND_APPLY,
+        status__in=[TaskStatus.PENDING, TaskStatus.APPLY_PENDING],
+    )
+    with transaction.atomic():
+        cancelled = list(earlier.select_for_update(of=("self",), no_key=True).order_by("pk"))
+        for previous in cancelled:
+            write_comment(previous, user, reason, CommentAction.CANCEL_PREVIOUS)
+            request_cancellation(previous, by=username, reason=reason)
+            end_as_cancelled(previous)
+    return len(cancelled)
 
 
 def settle_cancellations() -> None:
     """Ends the tasks whose cancellation came between two stages; part of the sweep."""
-    asked = WorkspaceTask.objects.filter(
-        status=TaskStatus.RUNNING, cancel_requested_at__isnull=False, stages__status__in=IDLE
+    between = TaskStage.objects.filter(
+        status__in=IDLE,
+        task__status=TaskStatus.RUNNING,
+        task__cancel_requested_at__isnull=False,
     )
-    for task in asked:
-        with transaction.atomic():
-            stage = _open_stage(task)
-            task.refresh_from_db()
-            if not task.is_final:
-                _settle(task, stage)
+    for stage in between.exclude(name__in=SAVES_STATE).select_related("task"):
+        try:
+            settle_cancellation(stage.task)
+        except Exception:  # a gate's, perhaps: the other tasks do not wait for it
+            logger.exception("cancellation_not_settled", task_id=stage.task_id)
 
 
-def _open_stage(task: WorkspaceTask) -> TaskStage | None:
-    return TaskStage.objects.hot().filter(task=task).select_for_update(of=("self",)).first()
+def settle_cancellation(task: WorkspaceTask) -> None:
+    """Ends a task whose cancellation was asked for, if nobody works on it."""
+    with transaction.atomic():
+        stage = _lock(task)
+        if not task.is_final and task.cancel_requested_at is not None:
+            _settle(task, stage)
+
+
+def request_cancellation(task: WorkspaceTask, *, by: str, reason: str, force: bool = False) -> None:
+    """Writes the request on the task's row: the first with its reason stays, ``force`` may come later."""
+    row = WorkspaceTask.objects.filter(pk=task.pk)
+    row.filter(cancel_requested_at=None).update(
+        cancel_requested_at=Now(), cancel_requested_by=by, cancel_reason=reason
+    )
+    if force:
+        row.update(cancel_force=True)
+    task.refresh_from_db()
+
+
+def end_as_cancelled(task: WorkspaceTask) -> None:
+    """Ends a task that nobody works on and gives its lock back.
+
+    Raises :class:`~workspaces.exceptions.StatusChanged` where somebody was faster.
+    """
+    transition(
+        task,
+        TaskStatus.CANCELLED,
+        actor=task.cancel_requested_by,
+        reason=task.cancel_reason,
+        error_message=task.cancel_reason,
+    )
+    release_task_lock(task)
+
+
+def _lock(task: WorkspaceTask) -> TaskStage | None:
+    """Locks the task and its open stage, in the order in which closing and claiming do."""
+    open_stages = TaskStage.objects.hot().filter(task=task)
+    stage = open_stages.select_for_update(of=("self",), no_key=True).first()
+    task.refresh_from_db(
+        from_queryset=WorkspaceTask.objects.select_for_update(of=("self",), no_key=True)
+    )
+    return stage
 
 
 def _check(task: WorkspaceTask, stage: TaskStage | None, *, force: bool) -> None:
@@ -72,21 +145,36 @@ def _check(task: WorkspaceTask, stage: TaskStage | None, *, force: bool) -> None
         )
 
 
-def _settle(task: WorkspaceTask, stage: TaskStage | None) -> None:
+def _settle(task: WorkspaceTask, stage: TaskStage | None) -> bool:
     """Ends the task if no worker has it; a state that waits to be saved is saved first."""
+    if stage is None and task.status == TaskStatus.RUNNING:
+        return False  # its next stage is being opened
+    if stage is not None and (stage.status not in IDLE or stage.name in SAVES_STATE):
+        return False
     if stage is not None:
-        if stage.status not in IDLE or stage.name == Stage.SAVING_STATE:
-            return
-        TaskStage.objects.filter(pk=stage.pk).update(
-            status=StageStatus.CANCELLED, message=task.cancel_reason, finished_at=Now()
-        )
-    elif task.status == TaskStatus.RUNNING:
-        return  # its next stage has just been opened: the sweep comes back to it
-    release_task_lock(task)
-    transition(
-        task,
-        TaskStatus.CANCELLED,
-        actor=task.cancel_requested_by,
-        reason=task.cancel_reason,
-        error_message=task.cancel_reason,
+        _close(stage, task.cancel_reason)
+    end_as_cancelled(task)
+    return True
+
+
+def _close(stage: TaskStage, reason: str) -> None:
+    if stage.status == StageStatus.WAITING:
+        for gate in configured_gates():
+            gate.abandon(stage, reason)
+    TaskStage.objects.filter(pk=stage.pk).update(
+        status=StageStatus.CANCELLED, message=reason, finished_at=Now()
     )
+
+
+def _follow_up(task: WorkspaceTask, reason: str, *, force: bool) -> None:
+    """Ends a task whose stage was closed meanwhile and the next not begun, else tells its worker.
+
+    Without Redis the worker finds the request in the task's row, a little later (K15).
+    """
+    settle_cancellation(task)
+    if task.is_final:
+        return
+    try:
+        cancel_signal.announce(task.pk, reason, force=force)
+    except RedisError as error:
+        logger.warning("cancel_key_not_written", task_id=task.pk, error=str(error))

@@ -14,7 +14,7 @@ def add_comment(task: WorkspaceTask, *, user: User, comment: str) -> TaskComment
     if not comment.strip():
         raise InvalidInput("comment", "must not be empty")
     with transaction.atomic():
-        WorkspaceTask.objects.select_for_update(of=("self",)).get(pk=task.pk)
+        WorkspaceTask.objects.select_for_update(of=("self",), no_key=True).get(pk=task.pk)
         if task.comments.count() >= MAX_COMMENTS:
             raise InvalidInput("comment", f"a task has at most {MAX_COMMENTS} comments")
         return write_comment(task, user, comment, CommentAction.COMMENT)

@@ -19,7 +19,7 @@ def editing(workspace: Workspace) -> Iterator[Workspace]:
     :class:`WorkspaceLocked`, or :class:`NotFound` for a workspace that was deleted meanwhile.
     """
     with transaction.atomic():
-        rows = Workspace.objects.select_for_update(of=("self",))
+        rows = Workspace.objects.select_for_update(of=("self",), no_key=True)
         current = rows.filter(pk=workspace.pk).first()
         if current is None:
             raise NotFound("The workspace was deleted")

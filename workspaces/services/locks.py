@@ -9,6 +9,7 @@ from iacplatform.accounts.models import User
 from workspaces.exceptions import NotLockOwner, WorkspaceLocked
 from workspaces.models import Workspace, WorkspaceTask
 from workspaces.services.queue import start_next
+from workspaces.task_status import FINAL
 from workspaces.transitions import SYSTEM
 
 UNLOCKED = {
@@ -17,13 +18,19 @@ UNLOCKED = {
     "locked_at": None,
     "lock_reason": "",
     "lock_task": None,
+    "lock_kept": False,
 }
 
 
 def _take(workspace_id: int, *, locked_by: str, reason: str, task: WorkspaceTask | None) -> bool:
     return bool(
         Workspace.objects.filter(pk=workspace_id, is_locked=False).update(
-            is_locked=True, locked_by=locked_by, locked_at=Now(), lock_reason=reason, lock_task=task
+            is_locked=True,
+            locked_by=locked_by,
+            locked_at=Now(),
+            lock_reason=reason,
+            lock_task=task,
+            lock_kept=False,
         )
     )
 
@@ -48,7 +55,9 @@ def unlock_workspace(workspace: Workspace, *, user: User, force: bool = False) -
     even ``force`` leaves it: cancel the task instead.
     """
     with transaction.atomic():
-        current = Workspace.objects.select_for_update(of=("self",)).get(pk=workspace.pk)
+        current = Workspace.objects.select_for_update(of=("self",), no_key=True).get(
+            pk=workspace.pk
+        )
         _check_unlock(current, user, force)
         Workspace.objects.filter(pk=workspace.pk).update(**UNLOCKED)
         transaction.on_commit(partial(start_next, workspace.pk))
@@ -62,7 +71,14 @@ def _check_unlock(workspace: Workspace, user: User, force: bool) -> None:
         raise NotLockOwner(
             f"The lock belongs to task #{workspace.lock_task.pk}: confirm or cancel the task"
         )
-    if workspace.locked_by not in (user.get_username(), SYSTEM) and not force:
+    if force:
+        return
+    if workspace.lock_kept:
+        raise NotLockOwner(
+            f"{workspace.lock_reason} Resolve that in task #{workspace.lock_task_id},"
+            " or force the unlocking"
+        )
+    if workspace.locked_by not in (user.get_username(), SYSTEM):
         raise NotLockOwner(f"The lock belongs to {workspace.locked_by}")
 
 
@@ -78,10 +94,32 @@ def lock_for_apply(task: WorkspaceTask) -> bool:
 def keep_locked(task: WorkspaceTask, *, reason: str) -> None:
     """Leaves the workspace locked after a task whose end a person must look at."""
     Workspace.objects.filter(pk=task.workspace_id).update(
-        is_locked=True, locked_by=SYSTEM, locked_at=Now(), lock_reason=reason, lock_task=task
+        is_locked=True,
+        locked_by=SYSTEM,
+        locked_at=Now(),
+        lock_reason=reason,
+        lock_task=task,
+        lock_kept=True,
     )
 
 
 def release_task_lock(task: WorkspaceTask) -> None:
     """Removes the lock if it is this task's; any other lock stays."""
     Workspace.objects.filter(pk=task.workspace_id, lock_task=task).update(**UNLOCKED)
+
+
+def release_orphaned_locks() -> None:
+    """Removes locks whose task has ended and that nobody kept on purpose.
+
+    A task's end and its lock's are one transaction, so there should be none: part of the sweep because
+    a workspace must not stay locked without a reason.
+    """
+    orphaned = Workspace.objects.filter(
+        is_locked=True, lock_kept=False, lock_task__status__in=FINAL
+    )
+    for pk in orphaned.values_list("pk", flat=True):
+        with transaction.atomic():
+            # Looked at again under its lock: somebody may have locked it anew.
+            still = orphaned.select_for_update(of=("self",), no_key=True, skip_locked=True)
+            if still.filter(pk=pk).first():
+                Workspace.objects.filter(pk=pk).update(**UNLOCKED)

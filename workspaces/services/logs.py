@@ -44,6 +44,19 @@ def read_lines(task_id: int, *, after: int = 0, phase: str | None = None) -> lis
     return list(_lines(rows.filter(pk__in=chosen).order_by("first_line"), after))
 
 
+def stored_texts(task_id: int, first: int, count: int) -> list[str]:
+    """The lines that have the numbers from ``first`` on, at most ``count``."""
+    texts: list[str] = []
+    while len(texts) < count:
+        after = first - 1 + len(texts)
+        lines = read_lines(task_id, after=after)
+        page = [line.text for number, line in enumerate(lines, after + 1) if line.number == number]
+        if not page:
+            break
+        texts += page
+    return texts[:count]
+
+
 def _sizes(rows: QuerySet[TaskLog], after: int) -> Iterable[tuple[int, int]]:
     """Ids and sizes (bytes) of the next rows; ``octet_length`` does not unpack a row's content."""
     begun = rows.filter(first_line__lte=after + 1).order_by("-first_line").values("first_line")[:1]

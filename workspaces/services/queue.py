@@ -18,12 +18,15 @@ from workspaces.transitions import transition
 def start_next(workspace_id: int) -> list[int]:
     """Starts every task of the workspace that may start now and returns their ids.
 
-    Locked: nothing. Else the oldest pending plan-and-apply if none is live, every pending plan and
+    Locked, or deleted: nothing. Else the oldest pending plan-and-apply if none is live, every pending plan and
     every pending drift check. Safe to call at any time, by any number of processes.
     """
     with transaction.atomic():
-        workspace = Workspace.objects.select_for_update(of=("self",)).get(pk=workspace_id)
-        if workspace.is_locked:
+        found = Workspace.objects.select_for_update(of=("self",), no_key=True).filter(
+            pk=workspace_id
+        )
+        workspace = found.first()
+        if workspace is None or workspace.is_locked:
             return []
         return [task.pk for task in _startable(workspace) if _start(task)]
 

@@ -1,6 +1,7 @@
 """Reading another workspace's outputs: access, tokens and the answer (reference §1.4, §2.1, §5.3)."""
 
 import secrets
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -79,6 +80,12 @@ def issue_token(source: Workspace, task: WorkspaceTask) -> str:
         expires_at=Now() + TOKEN_LIFETIME,
     )
     return token
+
+
+def revoke_tokens(tokens: Sequence[str]) -> None:
+    """Makes tokens open nothing any more; unknown ones are passed over."""
+    digests = [token_digest(token) for token in tokens]
+    RemoteDataToken.objects.filter(digest__in=digests).delete()
 
 
 def read_outputs(source: Workspace, token: str) -> dict[str, Any]:

@@ -23,6 +23,7 @@ def save_state_version(
     user: User | None = None,
     description: str = "",
     rollback_from_version: int | None = None,
+    recovered_from: str = "",
 ) -> StateVersion:
     """Stores a state file as the workspace's next version (F26).
 
@@ -30,7 +31,9 @@ def save_state_version(
     """
     info = read_state(content)
     with transaction.atomic():
-        workspace = Workspace.objects.select_for_update(of=("self",)).get(pk=workspace_id)
+        workspace = Workspace.objects.select_for_update(of=("self",), no_key=True).get(
+            pk=workspace_id
+        )
         newest = workspace.state_versions.without_content().first()
         return StateVersion.objects.create(
             workspace=workspace,
@@ -45,6 +48,7 @@ def save_state_version(
             task=task,
             description=description,
             rollback_from_version=rollback_from_version,
+            recovered_from=recovered_from,
             created_by=user or (task.created_by if task else None),
         )
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 
 from iacplatform.accounts.models import DEFAULT_ORGANIZATION, Organization, User
@@ -15,6 +16,12 @@ from workspaces.task_status import ExecutionMode
 # What tasks are planned from; nobody changes it under a lock.
 CONFIGURATION = frozenset({"configuration_source", "engine_version", "provider_config", "tf_code"})
 AVAILABLE_MODES = frozenset({ExecutionMode.LOCAL})
+# What a workspace may have a shorter limit of than the platform; 0 is no limit there (seconds).
+PLATFORM_LIMITS = {
+    "plan_timeout_seconds": "PLAN_TIMEOUT_SECONDS",
+    "apply_timeout_seconds": "APPLY_TIMEOUT_SECONDS",
+    "silence_timeout_seconds": "SILENCE_TIMEOUT_SECONDS",
+}
 NAME_TAKEN = "another workspace of the organization has this name"
 
 
@@ -36,6 +43,7 @@ def organization_for(user: User, name: str | None) -> Organization:
 def create_workspace(*, user: User, organization: str | None = None, **fields: Any) -> Workspace:
     """Creates a workspace; raises ``InvalidInput``, or ``Conflict`` for a name that is taken."""
     _check_mode(fields)
+    _check_limits(fields)
     owner = organization_for(user, organization)
     with taken("one_workspace_name_an_organization", "name", NAME_TAKEN):
         return Workspace.objects.create(organization=owner, created_by=user, **fields)
@@ -47,10 +55,11 @@ def update_workspace(workspace: Workspace, **changes: Any) -> None:
     Raises:
         WorkspaceLocked: it is locked and a field of :data:`CONFIGURATION` would change.
         InvalidInput: its configuration would come from an archive that is not there, or no worker
-            runs its execution mode.
+            runs its execution mode, or a time limit is longer than the platform's.
         Conflict: the name is taken.
     """
     _check_mode(changes)
+    _check_limits(changes)
     if changes.get("configuration_source") == ConfigurationSource.ARCHIVE:
         _check_has_archive(workspace)
     changed = {name: new for name, new in changes.items() if getattr(workspace, name) != new}
@@ -65,6 +74,13 @@ def _check_mode(fields: dict[str, Any]) -> None:
     mode = fields.get("execution_mode", ExecutionMode.LOCAL)
     if mode not in AVAILABLE_MODES:
         raise InvalidInput("execution_mode", f"{mode} is not available yet: no worker runs it")
+
+
+def _check_limits(fields: dict[str, Any]) -> None:
+    for field, name in PLATFORM_LIMITS.items():
+        wanted, allowed = fields.get(field), getattr(settings, name)
+        if wanted is not None and allowed and wanted > allowed:
+            raise InvalidInput(field, f"is longer than the platform's limit of {allowed} seconds")
 
 
 def _check_has_archive(workspace: Workspace) -> None:

@@ -37,6 +37,7 @@ class Command(BaseCommand):
         kinds: list[str] = options["kinds"]
         slots = options["slots"] or max(SLOTS[kind] for kind in kinds)
         queues = [queue for kind in kinds for queue in queues_of(kind, options["mode"])]
+        app.amqp.queues.add(host_queue(options["mode"], settings.WORKER_HOST))  # with its expiry
         app.worker_main(
             [
                 "worker",
@@ -53,5 +54,5 @@ class Command(BaseCommand):
 def queues_of(kind: str, mode: str) -> list[str]:
     """The queues of a kind of worker; a stage worker also has one that is only its host's."""
     if kind == "stages":
-        return [shared_queue(mode), host_queue(mode, settings.WORKER_HOST)]
+        return [shared_queue(mode).name, host_queue(mode, settings.WORKER_HOST).name]
     return [kind]

@@ -9,7 +9,9 @@ from django.utils import timezone
 from iacplatform.accounts.models import User
 from tests.admin_pages import list_page, page, planned_task, text
 from tests.domain import a_task, a_workspace
+from tests.interruptions import a_state, an_applying_task, an_interrupted_task
 from workspaces.models import TaskStage, Workspace, WorkspaceTask
+from workspaces.services.interruptions import resolve_interruption
 from workspaces.services.locks import lock_workspace
 from workspaces.services.queue import start_next
 from workspaces.task_status import TaskStatus, TaskType
@@ -22,9 +24,9 @@ def test_a_task_is_found_by_number_workspace_and_description(words: str, browser
     task = a_task(a_workspace("shop", workspace_id="ws-shop"))
     other = a_task(a_workspace("other"))
     WorkspaceTask.objects.filter(pk=task.pk).update(description="nightly run")
-    found = browser.get(list_page(WorkspaceTask, q=words.format(pk=task.pk)))
-    assert page(task) in text(found)
-    assert page(other) not in text(found)
+    body = text(browser.get(list_page(WorkspaceTask, q=words.format(pk=task.pk))))
+    assert page(task) in body
+    assert page(other) not in body
 
 
 @pytest.mark.parametrize(
@@ -52,10 +54,15 @@ def test_the_list_of_tasks_can_be_filtered_by_workspace(browser: Client) -> None
     assert page(other) not in body
 
 
+def found(browser: Client, **query: str) -> list[int]:
+    """The numbers of the tasks that the list shows."""
+    response = browser.get(list_page(WorkspaceTask, **query))
+    return [task.pk for task in response.context["cl"].result_list]
+
+
 def attention(browser: Client, reason: str) -> list[int]:
     """The numbers of the tasks that the filter finds for a reason."""
-    response = browser.get(list_page(WorkspaceTask, attention=reason))
-    return [task.pk for task in response.context["cl"].result_list]
+    return found(browser, attention=reason)
 
 
 def test_a_task_without_a_worker_needs_attention(browser: Client) -> None:
@@ -64,6 +71,38 @@ def test_a_task_without_a_worker_needs_attention(browser: Client) -> None:
     assert attention(browser, "worker") == []
     TaskStage.objects.update(created_at=timezone.now() - timedelta(minutes=2))
     assert attention(browser, "worker") == [task.pk]
+
+
+def test_a_task_whose_workers_claim_has_run_out_needs_attention(browser: Client) -> None:
+    task, _ = an_applying_task()
+    assert attention(browser, "lease") == []
+    TaskStage.objects.filter(status="running").update(
+        lease_until=timezone.now() - timedelta(minutes=5)
+    )
+    assert attention(browser, "lease") == [task.pk]
+    assert attention(browser, "worker") == []
+    assert attention(browser, "any") == [task.pk]
+
+
+def test_an_interrupted_apply_needs_attention_until_it_is_resolved(
+    browser: Client, operator: User
+) -> None:
+    a_task(a_workspace("other"))
+    task = an_interrupted_task(after=a_state(2, "a"))
+    interrupted = {"interrupted": "unresolved"}
+    assert attention(browser, "interrupted") == attention(browser, "lock") == [task.pk]
+    assert found(browser, **interrupted) == [task.pk]
+    resolve_interruption(task, user=operator, comment="looked")
+    assert attention(browser, "interrupted") == attention(browser, "lock") == []
+    assert found(browser, **interrupted) == []
+    assert found(browser, interrupted="any") == [task.pk]
+
+
+def test_an_interrupted_apply_whose_state_is_whole_needs_no_attention(browser: Client) -> None:
+    task = an_interrupted_task("work_directory", after=a_state(2, "a"))
+    assert attention(browser, "any") == []
+    assert found(browser, interrupted="unresolved") == []
+    assert found(browser, interrupted="any") == [task.pk]
 
 
 def test_a_task_that_left_its_workspace_locked_needs_attention(browser: Client) -> None:
@@ -91,5 +130,6 @@ def test_a_task_queued_behind_a_change_that_goes_on_needs_none(browser: Client) 
 
 def test_an_unknown_filter_value_finds_everything(browser: Client) -> None:
     task = a_task(a_workspace())
-    body = text(browser.get(list_page(WorkspaceTask, attention="x", workspace__id__exact="x")))
+    unknown = {"attention": "x", "interrupted": "x", "workspace__id__exact": "x"}
+    body = text(browser.get(list_page(WorkspaceTask, **unknown)))
     assert page(task) in body

@@ -3,10 +3,12 @@
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
+from pytest_django import Settings
 
 from tests.admin_pages import act, list_page, messages, page, planned_task, text
 from tests.domain import a_task, a_user, a_workspace
 from tests.factories import StateVersionFactory
+from tests.interruptions import a_state, an_interrupted_task
 from workspaces.models import Workspace
 from workspaces.services.locks import lock_workspace
 
@@ -72,6 +74,32 @@ def test_the_list_of_workspaces_shows_lock_task_and_state(browser: Client) -> No
     body = text(browser.get(list_page(Workspace)))
     for shown in ("Locked", "Locked for apply (task #", f"#{task.pk}", "version 4"):
         assert shown in body, shown
+
+
+def test_a_lock_that_waits_for_a_person_says_so_and_leads_to_the_task(browser: Client) -> None:
+    task = an_interrupted_task(after=a_state(2, "a"))
+    for url in (list_page(Workspace), page(task.workspace)):
+        body = text(browser.get(url))
+        assert "Locked, needs a person" in body
+        assert f"The apply of task #{task.pk} was interrupted" in body
+        assert f'href="{page(task)}">See task #{task.pk}: what happened and what to do' in body
+
+
+def test_the_workspaces_that_wait_for_a_person_are_found(browser: Client) -> None:
+    lock_workspace(a_workspace("other"), user=a_user("ada"), reason="maintenance")
+    task = an_interrupted_task(after=a_state(2, "a"))
+    shown = browser.get(list_page(Workspace, needs_person="yes")).context["cl"].result_list
+    assert [workspace.pk for workspace in shown] == [task.workspace_id]
+
+
+def test_the_page_of_a_workspace_shows_whose_limits_count(
+    browser: Client, settings: Settings
+) -> None:
+    settings.APPLY_TIMEOUT_SECONDS, settings.SILENCE_TIMEOUT_SECONDS = 7200, 0
+    workspace = a_workspace(plan_timeout_seconds=90, apply_timeout_seconds=9000)
+    body = text(browser.get(page(workspace)))
+    limits = "plan 1 min 30 s · apply 2 h 00 min (the platform&#x27;s) · silence none"
+    assert f"{limits} (the platform&#x27;s) · approval none" in body
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,9 @@ def test_an_apply_needs_force_and_says_so(api: APIClient, base: str, workspace: 
     assert (refused.status_code, refused.json()["code"]) == (409, "requires_force")
     assert refused.json()["requires_force"] is True
     assert (forced.status_code, forced.json()["status"]) == (200, "running")
+    asked = {name: forced.json()[f"cancel_{name}"] for name in ("requested_by", "force", "reason")}
+    assert asked == {"requested_by": "ada", "force": True, "reason": "cancelled by ada"}
+    assert forced.json()["cancel_requested_at"] is not None
 
 
 def test_a_task_that_has_ended_is_a_conflict(
@@ -76,3 +79,44 @@ def test_a_wrong_value_is_named(
 
     assert answer.status_code == 400
     assert set(answer.json()["fields"]) == set(body)
+
+
+def test_the_earlier_changes_of_a_pending_task_are_cancelled(
+    api: APIClient, base: str, workspace: Workspace
+) -> None:
+    """F11: not the later ones."""
+    first = a_running_task(workspace)
+    finish_plan(first, add=1, has_changes=True)
+    Workspace.objects.filter(pk=workspace.pk).update(is_locked=False)
+    earlier, task, later = (
+        create_task(workspace, user=None, task_type=TaskType.PLAN_AND_APPLY) for _ in range(3)
+    )
+    Workspace.objects.filter(pk=workspace.pk).update(is_locked=True)
+
+    answer = api.post(f"{base}/tasks/{task.pk}/cancel-previous")
+
+    assert (answer.status_code, answer.json()) == (200, {"cancelled_count": 2})
+    rows = dict(WorkspaceTask.objects.values_list("pk", "status"))
+    assert {rows[first.pk], rows[earlier.pk]} == {"cancelled"}
+    assert rows[later.pk] == "pending"
+    workspace.refresh_from_db()
+    assert not workspace.is_locked
+
+
+def test_only_a_pending_task_has_something_to_push_aside(
+    api: APIClient, base: str, workspace: Workspace
+) -> None:
+    task = a_running_task(workspace)
+
+    answer = api.post(f"{base}/tasks/{task.pk}/cancel-previous")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+
+
+def test_cancelling_what_is_before_a_task_of_another_workspace_is_not_found(
+    api: APIClient, base: str
+) -> None:
+    """F3: a child is looked up with its workspace."""
+    task = TaskFactory.create(workspace=WorkspaceFactory.create())
+
+    assert api.post(f"{base}/tasks/{task.pk}/cancel-previous").status_code == 404

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from iacplatform.accounts.models import User
@@ -320,3 +321,58 @@ def test_outputs_are_not_shared_with_what_the_caller_cannot_see(
         answer = api.put(f"{base}/outputs-sharing", shared)
         assert answer.status_code == 400
         assert list(answer.json()["fields"]) == ["allowed_workspace_ids"]
+
+
+LIMITS = {"plan_timeout_seconds": 60, "apply_timeout_seconds": 600, "silence_timeout_seconds": 30}
+
+
+def test_time_limits_are_set_and_taken_back(api: APIClient, base: str) -> None:
+    wanted = {**LIMITS, "approval_timeout_seconds": 86_400, "max_retries": 0}
+    changed = api.patch(base, wanted)
+    assert changed.status_code == 200, changed.content
+    assert {name: changed.json()[name] for name in wanted} == wanted
+    back = api.patch(base, dict.fromkeys([*LIMITS, "approval_timeout_seconds"])).json()
+    assert {back[name] for name in [*LIMITS, "approval_timeout_seconds"]} == {None}
+
+
+@pytest.mark.parametrize("field", LIMITS)
+def test_a_limit_longer_than_the_platforms_is_refused_naming_the_field(
+    api: APIClient, base: str, settings: Settings, field: str
+) -> None:
+    setattr(settings, field.upper(), 100)
+    for answer in (
+        api.patch(base, {field: 101}),
+        api.post(ALL, {"name": "new", field: 101}),
+    ):
+        assert answer.status_code == 400
+        assert answer.json()["fields"] == {
+            field: ["is longer than the platform's limit of 100 seconds"]
+        }
+    assert api.patch(base, {field: 100}).json()[field] == 100
+
+
+@pytest.mark.parametrize("field", LIMITS)
+def test_where_the_platform_has_no_limit_a_workspace_may_have_any(
+    api: APIClient, base: str, settings: Settings, field: str
+) -> None:
+    setattr(settings, field.upper(), 0)
+    assert api.patch(base, {field: 10**9}).json()[field] == 10**9
+
+
+@pytest.mark.parametrize("value", [0, -1, 2**31, "soon", True])
+@pytest.mark.parametrize("field", [*LIMITS, "approval_timeout_seconds"])
+def test_a_limit_is_a_number_of_seconds(
+    api: APIClient, base: str, field: str, value: object
+) -> None:
+    answer = api.patch(base, {field: value})
+    assert (answer.status_code, list(answer.json()["fields"])) == (400, [field])
+
+
+def test_limits_may_change_under_a_lock(api: APIClient, base: str) -> None:
+    api.post(f"{base}/lock", {"reason": "moving house"})
+    assert api.patch(base, LIMITS).status_code == 200
+
+
+def test_a_persons_lock_is_not_kept_for_a_task(api: APIClient, base: str) -> None:
+    locked = api.post(f"{base}/lock").json()
+    assert (locked["lock_kept"], locked["lock_task_id"]) == (False, None)

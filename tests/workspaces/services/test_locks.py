@@ -1,6 +1,9 @@
 """Locking a workspace: always with an owner and a reason."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+from django.db import connection, transaction
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from iacplatform.accounts.models import User
@@ -10,6 +13,7 @@ from workspaces.models import Workspace, WorkspaceTask
 from workspaces.services.locks import (
     keep_locked,
     lock_workspace,
+    release_orphaned_locks,
     release_task_lock,
     unlock_workspace,
 )
@@ -84,15 +88,77 @@ def test_the_lock_of_a_task_that_waits_for_approval_cannot_be_forced(ada: User) 
         unlock_workspace(Workspace.objects.get(pk=task.workspace_id), user=ada, force=True)
 
 
-def test_the_lock_that_a_failed_task_left_can_be_removed(ada: User) -> None:
+def a_kept_lock(reason: str = "Auto-locked: State save failed") -> Workspace:
+    """A workspace that stays locked because a person has to look at how its task ended."""
     task = a_task_waiting_for_approval()
     transition(task, TaskStatus.FAILED)
-    keep_locked(task, reason="Auto-locked: State save failed")
-    workspace = Workspace.objects.get(pk=task.workspace_id)
+    keep_locked(task, reason=reason)
+    return Workspace.objects.get(pk=task.workspace_id)
+
+
+def test_a_lock_that_was_kept_on_purpose_needs_force(ada: User) -> None:
+    """Whoever unlocks it must know why it is there: a plan could start from an old state."""
+    workspace = a_kept_lock()
+
+    with pytest.raises(NotLockOwner, match=r"State save failed.*or force the unlocking"):
+        unlock_workspace(workspace, user=ada)
+    assert Workspace.objects.get(pk=workspace.pk).is_locked
+    unlock_workspace(workspace, user=ada, force=True)
+
+    assert (workspace.is_locked, workspace.lock_kept) == (False, False)
+
+
+def test_a_lock_that_a_task_left_behind_by_a_fault_can_be_removed(ada: User) -> None:
+    workspace = a_kept_lock()
+    Workspace.objects.filter(pk=workspace.pk).update(lock_kept=False)
 
     unlock_workspace(workspace, user=ada)
 
     assert not workspace.is_locked
+
+
+def test_a_lock_whose_task_has_ended_is_released_unless_it_was_kept_on_purpose() -> None:
+    kept, orphaned = a_kept_lock(), a_workspace("other")
+    ended = a_task(orphaned)
+    transition(ended, TaskStatus.CANCELLED)
+    locked = {"is_locked": True, "locked_by": "system", "lock_reason": "x", "lock_task": ended}
+    Workspace.objects.filter(pk=orphaned.pk).update(**locked)
+
+    release_orphaned_locks()
+
+    orphaned.refresh_from_db()
+    assert (orphaned.is_locked, orphaned.lock_task, orphaned.lock_reason) == (False, None, "")
+    assert Workspace.objects.get(pk=kept.pk).is_locked
+
+
+def test_the_locks_of_people_and_of_live_tasks_are_nobodys_orphans(ada: User) -> None:
+    task = a_task_waiting_for_approval()
+    locked = a_workspace("other")
+    lock_workspace(locked, user=ada, reason="release freeze")
+
+    release_orphaned_locks()
+
+    assert Workspace.objects.get(pk=task.workspace_id).lock_task == task
+    assert Workspace.objects.get(pk=locked.pk).locked_by == "ada"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lock_that_somebody_takes_while_an_orphaned_one_is_released_stays(ada: User) -> None:
+    workspace = a_kept_lock()
+    Workspace.objects.filter(pk=workspace.pk).update(lock_kept=False)
+
+    def release() -> None:
+        release_orphaned_locks()
+        connection.close()
+
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        unlock_workspace(workspace, user=ada)
+        lock_workspace(workspace, user=ada, reason="mine now")
+        released = pool.submit(release)
+        released.result()
+    release_orphaned_locks()
+
+    assert Workspace.objects.get(pk=workspace.pk).locked_by == "ada"
 
 
 def test_a_task_releases_its_own_lock_only() -> None:

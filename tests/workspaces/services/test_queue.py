@@ -24,6 +24,12 @@ def test_a_locked_workspace_starts_nothing() -> None:
 
 
 @pytest.mark.django_db
+def test_a_workspace_that_was_deleted_starts_nothing() -> None:
+    """It may go between a task's end and the question what is next."""
+    assert start_next(10**9) == []
+
+
+@pytest.mark.django_db
 def test_the_oldest_plan_and_apply_starts_and_the_next_waits_for_its_end() -> None:
     """F12: strictly first in, first out; apply_pending holds the workspace too."""
     workspace = a_workspace()

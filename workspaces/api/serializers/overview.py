@@ -28,6 +28,7 @@ class OverviewSerializer(serializers.ModelSerializer[Workspace]):
             "is_locked",
             "locked_by",
             "lock_reason",
+            "lock_kept",
             "last_plan_at",
             "last_apply_at",
             "resource_count",

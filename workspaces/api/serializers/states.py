@@ -25,6 +25,7 @@ class StateVersionSerializer(serializers.ModelSerializer[StateVersion]):
             "resource_count",
             "task_id",
             "rollback_from_version",
+            "recovered_from",
             "description",
             "created_by",
             "created_at",

@@ -2,12 +2,15 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from iacplatform.terraform.addresses import is_target
 from workspaces.api.serializers.fields import username_field
 from workspaces.models import (
+    AppliedState,
     ResourceChange,
+    StateSource,
     TaskComment,
     TaskSnapshot,
     TaskStage,
@@ -21,6 +24,7 @@ from workspaces.task_status import TaskType
 PLAN = "plan"
 REQUESTED_TYPES = [(PLAN, "Plan only"), *TaskType.choices]
 MAX_TARGETS = 1000
+RESCUED = [choice for choice in StateSource.choices if choice[0] != StateSource.ENGINE]
 
 
 class TaskSerializer(serializers.ModelSerializer[WorkspaceTask]):
@@ -94,15 +98,27 @@ class StageSerializer(serializers.ModelSerializer[TaskStage]):
 
 
 class TaskDetailSerializer(TaskSerializer):
-    """A task with its timeline, its engine and the outputs of its apply (sensitive ones masked)."""
+    """A task with its timeline, its engine and the outputs of its apply (sensitive ones masked).
+
+    The timeline has a line for each stage; that of an attempt whose worker died while it applied is
+    `lost`, and `rescue` follows it.
+    """
 
     stages = StageSerializer(many=True, read_only=True)
     engine = serializers.SerializerMethodField(help_text="Such as `terraform 1.9.5`")
+    interruption_source = serializers.SerializerMethodField(
+        help_text="Where the state was found if the worker died while it applied; else null"
+    )
 
     class Meta(TaskSerializer.Meta):
         fields = [
             *TaskSerializer.Meta.fields,
             "engine",
+            "cancel_requested_at",
+            "cancel_requested_by",
+            "cancel_reason",
+            "cancel_force",
+            "interruption_source",
             "plan_hash",
             "plan_host",
             "last_host",
@@ -116,6 +132,12 @@ class TaskDetailSerializer(TaskSerializer):
         names = ("engine_version__engine", "engine_version__version")
         found = TaskSnapshot.objects.filter(task=task).values_list(*names).first()
         return " ".join(name for name in found or () if name)
+
+    @extend_schema_field(serializers.ChoiceField(choices=RESCUED, allow_null=True))
+    def get_interruption_source(self, task: WorkspaceTask) -> str | None:
+        """What the rescue has found."""
+        rescued = AppliedState.objects.filter(task=task).exclude(source=StateSource.ENGINE)
+        return rescued.values_list("source", flat=True).first()
 
 
 class NewTaskSerializer(serializers.Serializer[WorkspaceTask]):
@@ -153,7 +175,21 @@ class CancelSerializer(serializers.Serializer[WorkspaceTask]):
     """Why a task is cancelled; ``force`` also interrupts an engine that is applying."""
 
     reason = serializers.CharField(max_length=1000, required=False, default="", allow_blank=True)
-    force = serializers.BooleanField(required=False, default=False)
+    force = serializers.BooleanField(
+        required=False,
+        default=False,
+        help_text=(
+            "Also while the engine applies. It is told to stop, is given the platform's "
+            "`FORCE_GRACE_SECONDS`, and is then killed: what it was making may be left half made. "
+            "Its state is saved even so"
+        ),
+    )
+
+
+class CancelledCountSerializer(serializers.Serializer[WorkspaceTask]):
+    """How many tasks were cancelled."""
+
+    cancelled_count = serializers.IntegerField()
 
 
 class ConfirmApplySerializer(serializers.Serializer[WorkspaceTask]):

@@ -10,6 +10,18 @@ from workspaces.api.serializers.fields import EngineVersionField, username_field
 from workspaces.models import OutputsSharing, Workspace
 
 MAX_RETRIES = 10
+LONGEST_LIMIT = 2**31 - 1
+
+
+def seconds_field(help_text: str) -> serializers.IntegerField:
+    """A time limit in seconds; ``null`` is none of its own."""
+    return serializers.IntegerField(
+        min_value=1,
+        max_value=LONGEST_LIMIT,
+        allow_null=True,
+        required=False,
+        help_text=help_text,
+    )
 
 
 class WorkspaceSummarySerializer(serializers.ModelSerializer[Workspace]):
@@ -21,6 +33,21 @@ class WorkspaceSummarySerializer(serializers.ModelSerializer[Workspace]):
         child=serializers.CharField(max_length=100), max_length=50, required=False
     )
     max_retries = serializers.IntegerField(min_value=0, max_value=MAX_RETRIES, required=False)
+    plan_timeout_seconds = seconds_field(
+        "How long an engine command of a plan may take; null: the platform's limit, which is the most"
+    )
+    apply_timeout_seconds = seconds_field(
+        "How long `apply` may take; null: the platform's limit, which is the most"
+    )
+    silence_timeout_seconds = seconds_field(
+        "How long the engine may say nothing; null: the platform's limit, which is the most"
+    )
+    approval_timeout_seconds = seconds_field(
+        "How long a plan waits for approval before it is cancelled; null: for ever"
+    )
+    lock_task_id = serializers.IntegerField(
+        read_only=True, allow_null=True, help_text="The task that owns the lock"
+    )
     created_by = username_field()
 
     class Meta:
@@ -37,10 +64,16 @@ class WorkspaceSummarySerializer(serializers.ModelSerializer[Workspace]):
             "engine_version",
             "configuration_source",
             "max_retries",
+            "plan_timeout_seconds",
+            "apply_timeout_seconds",
+            "silence_timeout_seconds",
+            "approval_timeout_seconds",
             "is_locked",
             "locked_by",
             "locked_at",
             "lock_reason",
+            "lock_task_id",
+            "lock_kept",
             "outputs_sharing",
             "created_by",
             "last_plan_at",

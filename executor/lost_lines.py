@@ -1,0 +1,123 @@
+"""Log lines of an attempt whose worker died, as far as the platform has them (design §6).
+
+A line is in Redis 50 ms after the engine wrote it and in the database within a second. Where the worker
+dies in between, the lines are stored from Redis, under the numbers by which viewers know them. What is in
+neither is in the work directory: the next attempt there begins with it. So nothing of the platform's own
+is written behind the lines of a lost attempt, or that could not tell what is stored already.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import partial
+from itertools import groupby, islice
+
+import structlog
+from django.db import transaction
+from django.db.models import F, Max
+from redis import RedisError
+
+from executor.core.accessor import LogLine
+from executor.core.left_lines import left_log
+from executor.core.messages import message_lines
+from executor.core.redaction import Redactor
+from executor.core.workdir import WorkDirectory
+from executor.task_spec import sensitive_values_of
+from workspaces import log_stream
+from workspaces.exceptions import SnapshotInvalid
+from workspaces.log_stream import Message
+from workspaces.models import TaskLog, TaskStage, WorkspaceTask
+from workspaces.services.logs import stored_texts
+
+LINES_PER_ROW = 2000
+logger = structlog.get_logger(__name__)
+
+
+def store_published(stage: TaskStage) -> None:
+    """Stores what a lost attempt has shown and not stored, and lets it show no more.
+
+    Belongs into the transaction that takes the stage over, whose row is locked: who still writes for the
+    attempt cannot store either.
+    """
+    last = last_stored_line(stage.task_id)
+    shown = {line.number: line for line in map(_line, _taken_over(stage))}
+    following = sorted(number for number in shown if number > last)
+    known = [shown[number] for place, number in enumerate(following, last + 1) if number == place]
+    _store(stage.task, known)
+
+
+def store_left(task: WorkspaceTask, workdir: WorkDirectory) -> None:
+    """Stores, behind all others, the lines that attempts have left in the directory of an ended task.
+
+    To be called under the lock of the directory. What cannot be masked is not shown to anybody.
+    """
+    try:
+        redactor = Redactor(sensitive_values_of(task))
+    except SnapshotInvalid as error:
+        logger.warning("left_lines_not_stored", task_id=task.pk, error=str(error))
+        return
+    with transaction.atomic():
+        WorkspaceTask.objects.select_for_update(of=("self",), no_key=True).get(pk=task.pk)
+        known, last = partial(stored_texts, task.pk), last_stored_line(task.pk)
+        left = left_log(workdir.attempts, redactor, known, last_line=last)
+        try:
+            while lines := list(islice(left, LINES_PER_ROW)):
+                _store(task, lines)
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            # An engine may have written what it likes in there.
+            logger.warning("left_lines_unreadable", task_id=task.pk, error=type(error).__name__)
+
+
+def append_line(task: WorkspaceTask, text: str) -> None:
+    """Writes a line of the platform's own behind all others of a task that has ended.
+
+    Belongs into a transaction that has locked the task's row.
+    """
+    stage = task.stages.order_by("position").last()
+    first = last_stored_line(task.pk) + 1
+    now = datetime.now(UTC)
+    name = stage.name if stage else task.stage
+    texts = enumerate(message_lines("WARN", text), first)
+    _store(task, [LogLine(number, line, "output", name, now) for number, line in texts])
+
+
+def last_stored_line(task_id: int) -> int:
+    """The number of the last line in the database, 0 where there is none."""
+    ends = TaskLog.objects.filter(task_id=task_id).aggregate(
+        last=Max(F("first_line") + F("line_count") - 1)
+    )
+    return ends["last"] or 0
+
+
+def _taken_over(stage: TaskStage) -> list[Message]:
+    try:
+        return log_stream.take_over(stage.task_id, stage.token or 0)
+    except RedisError as error:
+        logger.warning("published_lines_unknown", task_id=stage.task_id, error=str(error))
+        return []
+
+
+def _line(message: Message) -> LogLine:
+    return LogLine(
+        int(message["line_num"]),
+        message["line"],
+        message["type"],
+        message["stage"],
+        datetime.fromisoformat(message["timestamp"]),
+    )
+
+
+def _store(task: WorkspaceTask, lines: Iterable[LogLine]) -> None:
+    """Stores consecutive lines, a row for each stage that they are of."""
+    phases = dict(task.stages.order_by("position").values_list("name", "phase"))
+    for name, run in groupby(lines, key=lambda line: line.stage):
+        rows = list(run)
+        TaskLog.objects.create(
+            task=task,
+            phase=phases[name],
+            stage=name,
+            first_line=rows[0].number,
+            line_count=len(rows),
+            kinds={str(line.number): line.kind for line in rows if line.kind != "output"},
+            content="".join(f"{line.text}\n" for line in rows),
+            created_at=rows[0].at,
+        )
