@@ -2,7 +2,7 @@
 
 import psycopg
 import pytest
-from django.db import DataError, InterfaceError, OperationalError
+from django.db import DataError, InterfaceError, OperationalError, connection
 
 from executor.retry import retry_transaction
 
@@ -77,3 +77,11 @@ def test_what_postgresql_will_never_do_is_not_tried_again(sqlstate: str) -> None
     with pytest.raises(OperationalError):
         retry_transaction(act, seconds=10)
     assert tries == [1]
+
+
+@pytest.mark.django_db
+def test_postgresql_gives_up_a_client_that_stands_still_in_a_transaction() -> None:
+    """It keeps rows locked, and the reconciler passes over locked rows."""
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW idle_in_transaction_session_timeout")
+        assert cursor.fetchone() == ("1min",)
