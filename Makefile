@@ -10,7 +10,7 @@ OPENAPI := docs/reference/openapi.yaml
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up bench check lint types test test-faults test-large schema lock clean
+.PHONY: help setup demo up bench check lint types test test-faults test-chaos test-large schema lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ test: $(INSTALLED) ## Tests, against a real PostgreSQL, Redis and engine
 
 test-faults: $(INSTALLED) ## Kill, freeze and cut off every part of the platform; nothing may be lost
 	$(BIN)/python -m tests.faults
+
+test-chaos: $(INSTALLED) ## Random faults at random moments: make test-chaos MINUTES=5 SEED=28
+	$(BIN)/python -m tests.faults chaos $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
 
 test-large: $(INSTALLED) ## The tests of sizes that take their time
 	$(BIN)/python -m pytest -m large

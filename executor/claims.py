@@ -33,9 +33,10 @@ HELD = """
 SELECT token, task_id, name, phase, position, attempts FROM workspaces_taskstage
  WHERE id = %(stage)s AND token = %(token)s AND status = 'running'
 """
+# CLAIM has read the task without its lock: a cancellation may have come first and held the row till now.
 ENTER_STAGE = """
 UPDATE workspaces_workspacetask SET stage = %(name)s, last_host = %(host)s, updated_at = now()
- WHERE id = %(task)s
+ WHERE id = %(task)s AND (cancel_requested_at IS NULL OR %(name)s = ANY(%(uncancellable)s))
 RETURNING workspace_id, GREATEST(log_lines + 1, (
     SELECT first_line + line_count FROM workspaces_tasklog
      WHERE task_id = %(task)s ORDER BY first_line DESC LIMIT 1))
@@ -55,12 +56,22 @@ WITH ended AS (
 UPDATE workspaces_workspacetask AS task SET log_lines = GREATEST(log_lines, %(lines)s)
   FROM ended WHERE task.id = ended.task_id
 """
+# A row that is locked, because its stage is being closed or taken over, is only read: waiting for it would
+# cost all other stages of the process their leases.
 RENEW = """
-UPDATE workspaces_taskstage AS stage
-   SET lease_until = clock_timestamp() + %(lease)s * interval '1 second'
-  FROM workspaces_workspacetask AS task
- WHERE task.id = stage.task_id AND stage.token = ANY(%(tokens)s) AND stage.status = 'running'
-RETURNING stage.token, task.cancel_requested_at IS NOT NULL, task.cancel_reason, task.cancel_force
+WITH free AS (
+    SELECT id FROM workspaces_taskstage
+     WHERE token = ANY(%(tokens)s) AND status = 'running' FOR NO KEY UPDATE SKIP LOCKED
+), renewed AS (
+    UPDATE workspaces_taskstage AS stage
+       SET lease_until = clock_timestamp() + %(lease)s * interval '1 second'
+      FROM free WHERE stage.id = free.id
+    RETURNING stage.id
+)
+SELECT stage.token, task.cancel_requested_at IS NOT NULL, task.cancel_reason, task.cancel_force,
+       stage.id IN (SELECT id FROM renewed)
+  FROM workspaces_taskstage AS stage JOIN workspaces_workspacetask AS task ON task.id = stage.task_id
+ WHERE stage.token = ANY(%(tokens)s) AND stage.status = 'running'
 """
 # The attempt is not counted: nobody died, the stage only has to be run elsewhere or, here, later.
 GIVE_BACK = """
@@ -107,8 +118,8 @@ class Claim:
     host: str
 
 
-class _AlreadyApplied(Exception):
-    pass
+class _MayNotRun(Exception):
+    """The claim is rolled back: the task has applied already, or is to be cancelled."""
 
 
 def new_token() -> int:
@@ -129,7 +140,7 @@ def claim_stage(stage_id: int, host: str, token: int) -> Claim | None:
     try:
         with transaction.atomic():
             return _claim(stage_id, host, token)
-    except _AlreadyApplied:
+    except _MayNotRun:
         return None
 
 
@@ -138,16 +149,23 @@ def _claim(stage_id: int, host: str, token: int) -> Claim | None:
     with connection.cursor() as cursor:
         may = {"known": KNOWN_STAGES, "uncancellable": UNCANCELLABLE}
         cursor.execute(CLAIM, values | may | {"lease": settings.LEASE_SECONDS})
-        row = cursor.fetchone() or _held(cursor, values)
+        claimed = cursor.fetchone()
+        row = claimed or _held(cursor, values)
         if row is None:
             return None
         _, task_id, name, phase, position, attempts = row
-        cursor.execute(ENTER_STAGE, {"task": task_id, "name": name, "host": host})
-        workspace_id, first_line = cursor.fetchone()
+        # What is held already runs, and is told of a cancellation like everything that runs.
+        uncancellable = UNCANCELLABLE if claimed else KNOWN_STAGES
+        task = {"task": task_id, "name": name, "host": host, "uncancellable": uncancellable}
+        cursor.execute(ENTER_STAGE, task)
+        entered = cursor.fetchone()
+        if entered is None:
+            raise _MayNotRun
+        workspace_id, first_line = entered
         if name == Stage.APPLYING:
             cursor.execute(APPLY_ONCE, {"token": token, "host": host, "task": task_id})
             if cursor.rowcount != 1:
-                raise _AlreadyApplied
+                raise _MayNotRun
     return Claim(
         stage_id, task_id, workspace_id, name, phase, position, token, attempts, first_line, host
     )
@@ -205,16 +223,23 @@ def give_back(claim: Claim, message: str, last_line: int, *, elsewhere: bool, wa
 
 @dataclass(frozen=True)
 class Renewal:
-    """A claim that still holds; ``cancel_reason`` is set when somebody asked to cancel the task."""
+    """A claim that still holds; ``cancel_reason`` is set when somebody asked to cancel the task.
+
+    Its lease was not ``extended`` if its row was locked, or only looked at.
+    """
 
     token: int
     cancel_requested: bool
     cancel_reason: str
     cancel_force: bool
+    extended: bool
 
 
 def renew(tokens: list[int]) -> list[Renewal]:
-    """Extends the leases of all these claims; a token that does not come back is fenced."""
+    """Extends the leases of these claims, but of those whose rows are locked; waits for no lock.
+
+    A token that does not come back is fenced.
+    """
     with connection.cursor() as cursor:
         cursor.execute(RENEW, {"tokens": tokens, "lease": settings.LEASE_SECONDS})
         return [Renewal(*row) for row in cursor.fetchall()]

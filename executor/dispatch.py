@@ -5,6 +5,7 @@ from functools import partial
 import structlog
 from celery import current_app
 from django.db import connection, transaction
+from django.db.models import F
 from kombu import Exchange, Queue
 from kombu.exceptions import KombuError
 from redis import RedisError
@@ -61,25 +62,32 @@ def dispatch_elsewhere_after_commit(stage_id: int) -> None:
     transaction.on_commit(partial(dispatch, stage_id, shared=True))
 
 
-def dispatch(stage_id: int, *, shared: bool = False) -> None:
+def dispatch(stage_id: int, *, shared: bool = False) -> bool:
     """Sends the hint to the host that worked on the task last, else to any host of the mode.
 
     ``shared`` sends it to any host at once. A stage that is reserved for a host goes to nobody else, one
-    whose time has not come to nobody: the sweep comes back to both.
+    whose time has not come to nobody: the sweep comes back to both. Returns False only if the hint could
+    not be sent.
     """
     with connection.cursor() as cursor:
         cursor.execute(MARK, {"stage": stage_id, "fresh": fresh().total_seconds()})
         row = cursor.fetchone()
     if row is None:
-        return
+        return True
     mode, host, is_there, is_reserved = row
     to_host = is_there and (is_reserved or not shared)
-    _publish(stage_id, host_queue(mode, host) if to_host else shared_queue(mode))
+    sent = _publish(stage_id, host_queue(mode, host) if to_host else shared_queue(mode))
+    if not sent:
+        marked = TaskStage.objects.filter(pk=stage_id, dispatch_count__gt=0)
+        marked.update(dispatched_at=None, dispatch_count=F("dispatch_count") - 1)
+    return sent
 
 
-def _publish(stage_id: int, queue: Queue) -> None:
+def _publish(stage_id: int, queue: Queue) -> bool:
     try:
         current_app.send_task(RUN_STAGE, (stage_id,), queue=queue.name, declare=[queue])
     except (KombuError, RedisError, OSError) as error:
         # The row is the truth: the sweep sends the hint again when Redis is back.
         logger.warning("dispatch_failed", stage_id=stage_id, queue=queue.name, error=str(error))
+        return False
+    return True

@@ -1,6 +1,7 @@
 """Work directories that tasks left on this host when they ended, here or somewhere else."""
 
 import shutil
+from contextlib import closing
 from pathlib import Path
 
 import structlog
@@ -49,7 +50,7 @@ def remove_directory(workspace_id: str, task_id: int) -> bool:
     if not workdir.exists():
         return True
     try:
-        with workdir.lock(CancelToken(), 0):
+        with closing(CancelToken()) as never, workdir.lock(never, 0):
             task = WorkspaceTask.objects.filter(pk=task_id).first()
             if task is not None and not _has_given_all(task, workdir):
                 return False

@@ -1,7 +1,7 @@
 """Storing what a stage made, inside the transaction that closes it."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import singledispatch
 from typing import Any
 
@@ -83,12 +83,21 @@ def _(output: PlanOutput, claim: Claim, outcome: StageOutcome) -> None:
 
 @store_output.register
 def _(output: ApplyOutput, claim: Claim, outcome: StageOutcome) -> None:
+    output = _or_checkpoint(output, claim.task_id)
     if claim.name == Stage.RESCUE:
         store_interrupted(claim.task_id, claim.token, output.state, StateSource(output.source))
     else:
         _store_applied(output, claim, outcome)
     WorkspaceTask.objects.filter(pk=claim.task_id).update(outputs=_storable(output.outputs))
     _complete_ids(claim.task_id, output.resource_ids)
+
+
+def _or_checkpoint(output: ApplyOutput, task_id: int) -> ApplyOutput:
+    """Takes the last checkpoint where the worker could not read any state, nor ask for one."""
+    if output.source != "nothing":
+        return output
+    checkpoint = StateCheckpoint.objects.filter(task_id=task_id).first()
+    return replace(output, state=checkpoint.content, source="checkpoint") if checkpoint else output
 
 
 def _store_applied(output: ApplyOutput, claim: Claim, outcome: StageOutcome) -> None:

@@ -246,6 +246,8 @@ def _finish_apply(task: WorkspaceTask, claim: Claim, outcome: StageOutcome) -> N
         return end_task(task, "failed", outcome.message, keep_locked=saved.lock_reason)
     if outcome.result != "done":
         return fail_unsaved(task, outcome.message)
+    # It is a state version now: one copy of it is enough.
+    AppliedState.objects.filter(task=task).update(content=None)
     if not applied.succeeded:
         result = "cancelled" if applied.cancelled else "failed"
         return end_task(task, result, applied.error, keep_locked=lock_reason(applied))

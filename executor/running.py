@@ -11,7 +11,7 @@ from django.conf import settings
 from executor.claims import Claim, Renewal, renew
 from executor.core.cancellation import CancelToken
 from executor.core.critical_sections import critical_sections
-from workspaces.models import TaskStage
+from workspaces.models import TaskStage, WorkspaceTask
 from workspaces.task_status import Stage, StageStatus
 
 FENCED = "the claim on this stage was taken away"
@@ -62,14 +62,15 @@ class RunningStages:
     def renew_all(self) -> None:
         """Extends every lease and asks those stages to stop that were cancelled or taken away."""
         at = time.monotonic()
-        for attempt in self._pass_on(renew):
-            attempt.renewed_at = at
+        for attempt, renewal in self._pass_on(renew):
+            if renewal.extended:
+                attempt.renewed_at = at
 
     def look_at_rows(self) -> None:
         """Asks those stages to stop that were cancelled or taken away; waits for no lock."""
         self._pass_on(_read)
 
-    def _pass_on(self, ask: Callable[[list[int]], list[Renewal]]) -> list[_Attempt]:
+    def _pass_on(self, ask: Callable[[list[int]], list[Renewal]]) -> list[tuple[_Attempt, Renewal]]:
         """Asks about every claim and passes on what is said; returns the attempts that still hold."""
         asked = [claim.token for claim in self.claims()]
         if not asked:
@@ -79,7 +80,8 @@ class RunningStages:
             still = [self._attempts[token] for token in asked if token in self._attempts]
         for attempt in still:
             _tell(attempt, said.get(attempt.claim.token))
-        return [attempt for attempt in still if attempt.claim.token in said]
+        held = (attempt for attempt in still if attempt.claim.token in said)
+        return [(attempt, said[attempt.claim.token]) for attempt in held]
 
     def give_up_expired(self) -> None:
         """Stops what could not be renewed for so long that another worker may take it over.
@@ -115,12 +117,23 @@ def _is_critical(claim: Claim) -> bool:
 
 
 def _tell(attempt: _Attempt, renewal: Renewal | None) -> None:
-    if renewal is None and attempt.claim.name != Stage.APPLYING:
-        attempt.cancel.request(FENCED)
+    if renewal is None and attempt.claim.name == Stage.APPLYING:
+        _tell_fenced_apply(attempt)
     elif renewal is None:
-        return  # an apply is never stopped for our bookkeeping: whoever took it over waits for its end
+        attempt.cancel.request(FENCED)
     elif renewal.cancel_requested:
         attempt.cancel.request(renewal.cancel_reason, force=renewal.cancel_force)
+
+
+def _tell_fenced_apply(attempt: _Attempt) -> None:
+    """Stops an apply that was taken away only if a person forces it, never for our bookkeeping.
+
+    Whoever took it over waits for the end of the engine, which only this process can stop.
+    """
+    forced = WorkspaceTask.objects.filter(pk=attempt.claim.task_id, cancel_force=True)
+    reason = forced.values_list("cancel_reason", flat=True).first()
+    if reason is not None:
+        attempt.cancel.request(reason, force=True)
 
 
 def _read(tokens: list[int]) -> list[Renewal]:
@@ -131,6 +144,7 @@ def _read(tokens: list[int]) -> list[Renewal]:
             stage.task.cancel_requested_at is not None,
             stage.task.cancel_reason,
             stage.task.cancel_force,
+            extended=False,
         )
         for stage in held.select_related("task").only(
             "token", "task__cancel_requested_at", "task__cancel_reason", "task__cancel_force"

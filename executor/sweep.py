@@ -1,7 +1,6 @@
 """The sweep: what the normal path forgot, found again in the rows. Correct when it runs twice at once."""
 
 from collections.abc import Callable, Iterable
-from functools import partial
 
 import structlog
 from django.db import connection
@@ -38,14 +37,14 @@ def sweep() -> None:
     with try_exclusive("executor.sweep") as mine:
         if not mine:
             return
-        expired, stale = expired_stages(), _stale_stages()
+        expired = expired_stages()
     _each(recover, expired)
-    _each(partial(dispatch, shared=True), stale)
     _each(review_gate, waiting_gates())
     _each(expire_approvals, [()])
     _each(settle_cancellations, [()])
     _each(release_orphaned_locks, [()])
     _each(start_next, _waiting_workspaces())
+    _each(_send_hints, [()])
 
 
 def _each(act: Callable[..., object], rows: Iterable[tuple[int, ...]]) -> None:
@@ -56,10 +55,14 @@ def _each(act: Callable[..., object], rows: Iterable[tuple[int, ...]]) -> None:
             logger.exception("sweep_failed", row=row)
 
 
-def _stale_stages() -> list[tuple[int]]:
+def _send_hints() -> None:
+    """Sends the hints that are late; where Redis is away each would cost seconds, so the first says it."""
     with connection.cursor() as cursor:
         cursor.execute(STALE_STAGES)
-        return list(cursor.fetchall())
+        stale = cursor.fetchall()
+    for (stage_id,) in stale:
+        if not dispatch(stage_id, shared=True):
+            return
 
 
 def _waiting_workspaces() -> list[tuple[int]]:

@@ -51,12 +51,13 @@ def executor_settings() -> ExecutorSettings:
 def run_stage(stage_id: int) -> None:
     """Runs one attempt at a stage, if it can be claimed: a message that came twice does nothing."""
     if running_stages.draining:
-        return dispatch(stage_id, shared=True)
+        dispatch(stage_id, shared=True)
+        return
     host = settings.WORKER_HOST
     token = retry_transaction(new_token, seconds=CLAIM_SECONDS)
     claim = retry_transaction(lambda: claim_stage(stage_id, host, token), seconds=CLAIM_SECONDS)
     if claim is None:
-        return None
+        return
     with structlog.contextvars.bound_contextvars(task_id=claim.task_id, stage=claim.name):
         try:
             _run(claim)

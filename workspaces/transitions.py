@@ -9,7 +9,7 @@ from django.db.models.functions import Coalesce, Now
 
 from iacplatform.common.conflicts import violated
 from workspaces.exceptions import MoveNotAllowed, StatusChanged
-from workspaces.models import TaskTransition, WorkspaceTask
+from workspaces.models import RemoteDataToken, TaskTransition, WorkspaceTask
 from workspaces.signals import task_transitioned
 from workspaces.task_status import ALLOWED_MOVES, FINAL, REPAIRS, TaskStatus
 
@@ -63,6 +63,8 @@ def _move(
         with transaction.atomic():
             _compare_and_set(task, observed, to, changes)
             _record(task, observed, to, actor, reason)
+            if to in FINAL:
+                RemoteDataToken.objects.filter(task=task).delete()
     except IntegrityError as error:
         if violated(error) != ONE_LIVE_CHANGE:
             raise

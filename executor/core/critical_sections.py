@@ -10,31 +10,25 @@ class CriticalSections:
     """Counts by task and name who is inside; to be used from any thread."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
         self._inside: Counter[tuple[int, str]] = Counter()
 
     @contextmanager
     def enter(self, task_id: int, name: str) -> Iterator[None]:
         """Is inside while the block runs, however that ends."""
-        with self._changed:
+        with self._lock:
             self._inside[task_id, name] += 1
         try:
             yield
         finally:
-            with self._changed:
+            with self._lock:
                 self._inside[task_id, name] -= 1
                 self._inside += Counter()  # drops what has come down to zero
-                self._changed.notify_all()
 
     def inside(self, task_id: int) -> tuple[str, ...]:
         """Returns the names of the sections that a task is in, in alphabetical order."""
-        with self._changed:
+        with self._lock:
             return tuple(sorted(name for task, name in self._inside if task == task_id))
-
-    def wait_until_left(self, seconds: float) -> bool:
-        """Sleeps until no task is in any section; says whether that came within ``seconds``."""
-        with self._changed:
-            return self._changed.wait_for(lambda: not self._inside, max(0.0, seconds))
 
 
 critical_sections = CriticalSections()

@@ -111,26 +111,16 @@ def supervise(
     """
     readers = [_Reader(output) for output in outputs]
     with ExitStack() as opened:
-        watch = watch_growth([output.file for output in outputs])
-        if watch is not None:
-            opened.callback(os.close, watch)
+        watch = _watch_outputs(outputs, opened)
         process = _start(command, outputs)
         opened.callback(_end_group, process)
         stop = StopSignals(process.pid, grace, on_step)
-        supervision = _Supervision(process, readers, ready, stop, limits)
-        with supervision:
-            if watch is not None:
-                supervision.wake_at_growth(watch)
-            supervision.wake_at_request(cancel)
-            supervision.run()
+        supervision = opened.enter_context(_Supervision(process, readers, ready, stop, limits))
+        supervision.wake_at_growth(watch)
+        supervision.wake_at_request(cancel)
+        supervision.run()
     _read_rest(readers, ready)
-    return ProcessResult(
-        exit_code=process.returncode,
-        cancelled=supervision.cancelled,
-        killed=stop.killed,
-        duration=supervision.duration,
-        limit=supervision.limit,
-    )
+    return supervision.result(process.returncode)
 
 
 def capture(
@@ -150,6 +140,13 @@ def capture(
 
 def _ignore(_: bytes) -> None:
     """Leaves an output to be read in one piece at the end."""
+
+
+def _watch_outputs(outputs: Sequence[Output], opened: ExitStack) -> int | None:
+    watch = watch_growth([output.file for output in outputs])
+    if watch is not None:
+        opened.callback(os.close, watch)
+    return watch
 
 
 def _start(command: Command, outputs: tuple[Output, Output]) -> subprocess.Popen[bytes]:
@@ -216,9 +213,9 @@ class _Supervision:
         self._pidfd = os.pidfd_open(process.pid)
         self._selector = selectors.DefaultSelector()
         self._watch(self._pidfd, self._end)
-        self.cancelled = False
-        self.limit: Limit = ""
-        self.duration = 0.0
+        self._cancelled = False
+        self._limit: Limit = ""
+        self._duration = 0.0
 
     def __enter__(self) -> "_Supervision":
         return self
@@ -227,8 +224,10 @@ class _Supervision:
         self._selector.close()
         os.close(self._pidfd)
 
-    def wake_at_growth(self, watch: int) -> None:
-        """Reads when this watch over the outputs says so, instead of every few milliseconds."""
+    def wake_at_growth(self, watch: int | None) -> None:
+        """Reads when a watch over the outputs says so, instead of every few milliseconds."""
+        if watch is None:
+            return
         self._watch(watch, partial(forget_growth, watch))
         self._pause = _WATCHED_SECONDS
 
@@ -251,7 +250,13 @@ class _Supervision:
             self._stop.go_on()
             pause = self._pause if self._ready() else _POLL_SECONDS
             wait = 0 if found else min(pause, self._next_deadline() - time.monotonic())
-        self.duration = round(time.monotonic() - self._started, 3)
+        self._duration = round(time.monotonic() - self._started, 3)
+
+    def result(self, exit_code: int) -> ProcessResult:
+        """Returns how the process has ended."""
+        return ProcessResult(
+            exit_code, self._cancelled, self._stop.killed, self._duration, self._limit
+        )
 
     def _watch(self, fd: int, callback: Callable[[], None]) -> None:
         self._selector.register(fd, selectors.EVENT_READ, callback)
@@ -274,7 +279,7 @@ class _Supervision:
     def _check_limits(self) -> None:
         when, limit = self._limits.next(self._started, self._heard)
         if time.monotonic() >= when and not self._stop.begun:
-            self.limit = limit
+            self._limit = limit
             self._stop.begin(self._limits.reason(limit))
 
     def _end(self) -> None:
@@ -282,7 +287,7 @@ class _Supervision:
 
     def _cancel(self, fd: int) -> None:
         self._selector.unregister(fd)
-        self.cancelled = not self._stop.begun
+        self._cancelled = not self._stop.begun
         self._stop.begin()
 
     def _hurry(self, fd: int) -> None:

@@ -79,20 +79,9 @@ def run_stage(
             stage = _context(name, accessor, settings, token, first_line, phase)
         except AttemptLost:
             raise
-        except TerraformFormatError as error:
-            return StageOutcome("failed", str(error), last_line=first_line - 1)
         except Exception as error:  # noqa: BLE001 - whatever it is, the task must not hang
-            message = platform_error(error, Redactor(()))
-            return StageOutcome("failed", message, last_line=first_line - 1)
-        try:
-            with _section(stage):
-                stage.log.marker("BEGIN")
-                outcome = _attempt(stage)
-                if outcome.result != "done":
-                    _clean(stage)  # if it never got into its work directory
-                stage.log.marker("END")
-        finally:
-            _close_log(stage)
+            return StageOutcome("failed", _context_error(error), last_line=first_line - 1)
+        outcome = _logged(stage)
     message = stage.redactor.redact(outcome.message)
     return replace(outcome, message=message, last_line=stage.log.last_line)
 
@@ -127,6 +116,29 @@ def _context(
     return stage
 
 
+def _context_error(error: Exception) -> str:
+    """What is wrong with a task of which no context can be made: the user's formats, or ours."""
+    if isinstance(error, TerraformFormatError):
+        return str(error)
+    return platform_error(error, Redactor(()))
+
+
+def _logged(stage: StageContext) -> StageOutcome:
+    """Runs the stage between its markers; of a rescue that has to wait nothing is logged."""
+    try:
+        with _section(stage):
+            # It may have to wait for hours, in an attempt every few seconds.
+            stage.log.marker("BEGIN", held=stage.name == "rescue")
+            outcome = _attempt(stage)
+            if outcome.result != "done":
+                _clean(stage)  # if it never got into its work directory
+            if outcome.result != "postponed":
+                stage.log.marker("END")
+            return outcome
+    finally:
+        _close_log(stage)
+
+
 def _section(stage: StageContext) -> AbstractContextManager[None]:
     if stage.name in CRITICAL_STAGES:
         return critical_sections.enter(stage.spec.task_id, stage.name)
@@ -143,8 +155,7 @@ def _attempt(stage: StageContext) -> StageOutcome:
     except TaskCancelled:
         return _stopped(stage)
     except WorkDirectoryBusyError as error:
-        stage.log.message("WARN", str(error))
-        return StageOutcome("postponed" if stage.name == "rescue" else "failed", str(error))
+        return _busy(stage, str(error))
     except EngineFailed as error:
         stage.log.message("ERROR", "The engine failed.")  # its own words are in the log already
         return StageOutcome("failed", str(error))
@@ -155,6 +166,13 @@ def _attempt(stage: StageContext) -> StageOutcome:
         message = platform_error(error, stage.redactor)
         stage.log.message("ERROR", message)
         return StageOutcome("failed", message)
+
+
+def _busy(stage: StageContext, message: str) -> StageOutcome:
+    if stage.name == "rescue":
+        return StageOutcome("postponed", message)
+    stage.log.message("WARN", message)
+    return StageOutcome("failed", message)
 
 
 def _stopped(stage: StageContext) -> StageOutcome:

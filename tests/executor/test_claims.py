@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -265,3 +265,51 @@ def test_a_task_has_one_open_stage_at_most() -> None:
         TaskStage.objects.create(
             task=task, position=7, phase="plan", name="init", mode="local", status="ready"
         )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_apply_is_not_begun_while_a_cancellation_is_being_written() -> None:
+    """The claim has read the task before the request committed, and waits for its row."""
+    task = a_task_ready_to_apply()
+    stage = open_stage(task)
+
+    def claim() -> bool:
+        try:
+            return claim_stage(stage.pk, HOST, new_token()) is not None
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            WorkspaceTask.objects.filter(pk=task.pk).update(cancel_requested_at=Now())
+            claiming = pool.submit(claim)
+            until_somebody_waits_for_a_lock()
+        assert not claiming.result()
+
+    stage.refresh_from_db()
+    assert (stage.status, stage.token) == ("ready", None)
+
+
+def until_somebody_waits_for_a_lock() -> None:
+    with connection.cursor() as cursor:
+        for _ in range(500):
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            if cursor.fetchone() != (0,):
+                return
+            # Within a transaction PostgreSQL shows the same picture again unless told otherwise.
+            cursor.execute("SELECT pg_stat_clear_snapshot(), pg_sleep(0.01)")
+    raise AssertionError("nobody waits")
+
+
+@pytest.mark.django_db
+def test_a_claim_whose_reply_was_lost_is_found_again_though_its_task_is_to_be_cancelled() -> None:
+    """It runs already, and is told as soon as it is renewed."""
+    task = a_running_task()
+    stage, token = open_stage(task), new_token()
+    first = claim_stage(stage.pk, HOST, token)
+    WorkspaceTask.objects.filter(pk=task.pk).update(cancel_requested_at=Now())
+
+    assert claim_stage(stage.pk, HOST, token) == first

@@ -10,6 +10,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from executor.dispatch import HOST_QUEUE_SECONDS, dispatch, host_queue, shared_queue
 from executor.models import WorkerHost
+from tests.absent_broker import no_broker
 from tests.domain import HOST, a_running_task, finish_stage, open_stage
 from tests.interruptions import an_applying_task, lose_worker
 from workspaces.models import TaskStage, WorkspaceTask
@@ -138,3 +139,16 @@ def test_the_queue_of_a_host_that_is_gone_for_good_expires(broker: redis.Redis) 
     dispatch(open_stage(task).pk)
 
     assert HOST_QUEUE_SECONDS - 60 < broker.ttl(QUEUES[1]) <= HOST_QUEUE_SECONDS
+
+
+def test_a_hint_that_could_not_be_sent_is_not_counted() -> None:
+    stage = open_stage(a_running_task())
+
+    with no_broker():
+        assert not dispatch(stage.pk)
+    stage.refresh_from_db()
+    assert (stage.dispatched_at, stage.dispatch_count) == (None, 0)
+
+    assert dispatch(stage.pk)
+    stage.refresh_from_db()
+    assert stage.dispatch_count == 1

@@ -1,6 +1,7 @@
 """What becomes of a task whose worker died while it applied."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.conf import settings as django_settings
@@ -9,6 +10,8 @@ from pytest_django import Settings
 
 from executor.claims import claim_stage, new_token
 from executor.core.outcome import ApplyOutput, StageOutcome, StateSource
+from executor.core.workdir import WorkDirectory
+from executor.leftovers import remove_directory
 from executor.local_accessor import LocalAccessor
 from executor.pipeline import close_stage
 from tests.domain import HOST, a_user, claimed, finish_stage, nothing_open, open_stage, statuses
@@ -171,6 +174,32 @@ def test_without_a_limit_an_engine_is_waited_for_until_it_ends(settings: Setting
     finish_stage(task, result="postponed", message=BUSY)
 
     assert statuses(task)[-1] == ("rescue", "ready")
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "source"), [(a_state(3, "one"), "checkpoint"), (None, "nothing")]
+)
+def test_an_apply_whose_worker_could_not_read_its_state_keeps_the_lock_and_the_directory(
+    settings: Settings, tmp_path: Path, checkpoint: bytes | None, source: str
+) -> None:
+    settings.WORKER_HOST, settings.WORK_ROOT = HOST, tmp_path
+    task, claim = an_applying_task(before=a_state(1))
+    directory = WorkDirectory(tmp_path, task.workspace.workspace_id, task.pk)
+    directory.create()
+    if checkpoint:
+        LocalAccessor(claim).checkpoint_state(checkpoint)
+
+    output = ApplyOutput(None, source="nothing")
+    close_stage(claim, StageOutcome("failed", "platform error: OSError", output=output))
+    save_state(task)
+
+    applied = AppliedState.objects.get(task=task)
+    assert applied.source == source
+    assert StateVersion.objects.filter(task=task).exists() == bool(checkpoint)
+    assert (task.status, workspace_of(task).lock_kept) == ("failed", True)
+    assert not StateCheckpoint.objects.exists()
+    assert not remove_directory(task.workspace.workspace_id, task.pk)
+    assert directory.exists()
 
 
 def test_an_apply_that_left_a_torn_state_is_looked_at_by_a_person_too() -> None:

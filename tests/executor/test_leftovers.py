@@ -92,3 +92,20 @@ def test_a_directory_that_cannot_be_removed_costs_the_others_nothing(root: Path)
     assert remove_leftovers() == [left]
 
     assert unnameable.is_dir()
+
+
+def test_looking_at_a_directory_keeps_no_descriptor_open(root: Path) -> None:
+    """A worker looks again and again at one that it must leave."""
+    directory = directory_of(an_ended_task(), root)
+    with directory.lock(CancelToken(), 0):
+        remove_leftovers()
+        before = open_files()
+
+        for _ in range(50):
+            remove_leftovers()
+
+        assert open_files() == before
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))

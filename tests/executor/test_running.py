@@ -1,15 +1,18 @@
 """What keeps the claims of a process alive, and stops its stages."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+from django.db import connection, transaction
 from django.db.models.functions import Now
 from pytest_django import Settings
 
 from executor.core.critical_sections import critical_sections
 from executor.running import FENCED, LEASE_LOST, STOPS, RunningStages
 from tests.domain import a_running_task, a_task_ready_to_apply, claimed
+from tests.interruptions import lose_worker
 from workspaces.models import TaskStage, WorkspaceTask
 
 pytestmark = pytest.mark.django_db
@@ -167,3 +170,63 @@ def ask_to_cancel(task: WorkspaceTask, **fields: object) -> None:
     WorkspaceTask.objects.filter(pk=task.pk).update(
         cancel_requested_at=Now(), cancel_reason="wrong branch", **fields
     )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_stage_that_is_being_closed_costs_the_others_nothing() -> None:
+    """Closing a large plan takes long, and holds the stage's row all the while."""
+    closing, other = claimed(a_running_task(name="first")), claimed(a_running_task(name="second"))
+    running, rows = (
+        RunningStages(),
+        TaskStage.objects.filter(pk__in=[closing.stage_id, other.stage_id]),
+    )
+    rows.update(lease_until=Now())
+
+    def renew_all() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '5s'")
+        running.renew_all()
+        connection.close()
+
+    with (
+        running.register(closing) as first,
+        running.register(other) as second,
+        ThreadPoolExecutor(1) as pool,
+        transaction.atomic(),
+    ):
+        TaskStage.objects.select_for_update().get(pk=closing.stage_id)
+        pool.submit(renew_all).result()
+        assert not first.requested
+        assert not second.requested
+
+    assert [stage.pk for stage in rows.filter(lease_until__gt=Now())] == [other.stage_id]
+
+
+def test_what_was_not_renewed_because_its_row_is_locked_still_ends_in_time(
+    settings: Settings,
+) -> None:
+    """Looking at a row prolongs nothing."""
+    settings.LEASE_SECONDS, settings.RENEW_SECONDS = 0.3, 0.1
+    claim, running = claimed(a_running_task()), RunningStages()
+
+    with running.register(claim) as cancel:
+        time.sleep(0.21)
+        running.look_at_rows()
+        running.give_up_expired()
+        assert cancel.handed_over
+
+
+def test_an_apply_that_was_taken_away_is_stopped_by_force_alone() -> None:
+    """Its rescue waits for the engine, and only this process can stop that."""
+    task, running = a_task_ready_to_apply(), RunningStages()
+    claim = claimed(task)
+
+    with running.register(claim) as cancel:
+        lose_worker(task)
+        ask_to_cancel(task)
+        running.look_at_rows()
+        assert not cancel.requested
+
+        ask_to_cancel(task, cancel_force=True)
+        running.look_at_rows()
+        assert (cancel.reason, cancel.force) == ("wrong branch", True)

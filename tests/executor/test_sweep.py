@@ -9,10 +9,12 @@ from django.conf import settings
 from django.db import connection
 from django.db.models.functions import Now
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
+from structlog.testing import capture_logs
 
 from executor.dispatch import host_queue, shared_queue
 from executor.sweep import sweep
 from iacplatform.common.locks import try_exclusive
+from tests.absent_broker import no_broker
 from tests.domain import (
     HOST,
     a_running_task,
@@ -157,3 +159,17 @@ def test_what_fails_for_one_row_does_not_keep_the_others_waiting(
 
     assert open_stage(broken).status == "running"
     assert open_stage(task).status == "ready"
+
+
+@pytest.mark.django_db
+def test_without_a_broker_only_the_first_hint_is_tried_and_none_is_counted() -> None:
+    """Where Redis hangs, each try would cost seconds."""
+    stages = [open_stage(a_running_task(name=name)) for name in ("first", "second")]
+    rows = TaskStage.objects.filter(pk__in=[stage.pk for stage in stages])
+    rows.update(created_at=Now() - timedelta(seconds=3))
+
+    with no_broker(), capture_logs() as logs:
+        sweep()
+
+    assert [entry["event"] for entry in logs] == ["dispatch_failed"]
+    assert list(rows.values_list("dispatch_count", "dispatched_at")) == [(0, None)] * 2

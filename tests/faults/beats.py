@@ -86,5 +86,6 @@ def _go_on_without_worker(cluster: Cluster, watch: Stopwatch) -> None:
         lambda: any(row.attempts > 1 for row in subject.stages()), "goes on", SWEPT_SECONDS
     )
     watch.over()
+    worker.start()
     subject.wait_end()
     verify(subject, Expected("applied", resources=ALL, applies=1))

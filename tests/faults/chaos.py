@@ -24,7 +24,7 @@ from tests.faults.waiting import Violation, demand, until
 WORKSPACES = 10
 SETTLE_SECONDS = 180.0
 DECIDE_SECONDS = 0.5
-ENDED_ALONE = "ended by itself"
+ENDED_ALONE = "has ended by itself"
 ROW_SECONDS, ROW_SEED = 45.0, 28
 UNSETTLED = """
 SELECT workspace.workspace_id, task.id, task.status, stage.name, stage.status,
@@ -56,7 +56,7 @@ def run_chaos(cluster: Cluster, seconds: float, seed: int) -> Chaos:
     deeds = _disturb(cluster, people, plan_faults(seed, seconds), seconds)
     cluster.heal()
     started = time.monotonic()
-    violations = [str(deed) for deed in deeds if deed.kind == ENDED_ALONE]
+    violations = [f"{deed.target} {deed.kind}" for deed in deeds if deed.kind == ENDED_ALONE]
     violations += [complaint for person in people for complaint in person.complaints]
     try:
         _settle(cluster, people)
@@ -132,10 +132,13 @@ def _settle(cluster: Cluster, people: Sequence[Person]) -> None:
 
 
 def _told(evidence: Evidence) -> list[str]:
-    """What does not hold; all that is known of each such task is in a file."""
-    found = [(task, text) for task, text in violations_in(evidence)]
-    dossiers = {task.task_id: write_dossier(evidence, task) for task, _ in found}
-    return [f"task {task.task_id}: {text} ({dossiers[task.task_id]})" for task, text in found]
+    """What does not hold; what is known of each task of the workspace is in a file."""
+    found = list(violations_in(evidence))
+    for concerned in {task.workspace_id for task, _ in found}:
+        for task in evidence.tasks:
+            if task.workspace_id == concerned:
+                write_dossier(evidence, task)
+    return [f"task {task.task_id} of {task.workspace_id}: {text}" for task, text in found]
 
 
 @fault("28", f"random faults for {ROW_SECONDS:g} s", "everything is settled, nothing lost or twice")
@@ -151,20 +154,20 @@ def report(chaos: Chaos, console: Console) -> None:
     tasks, deeds = chaos.evidence.tasks, chaos.evidence.deeds
     entries = [entry for task in tasks for entry in chaos.evidence.entries[task.task_id]]
     events = Counter(entry.event for entry in entries)
-    starts = Counter(entry.what for entry in entries if entry.event == "start")
+    applies = sum((entry.event, entry.what) == ("start", "apply") for entry in entries)
     failures = Counter(in_general(task.error) for task in tasks if task.status == "failed")
-    for title, counts in (
+    for title, ends in (
         ("faults", Counter(deed.kind for deed in deeds)),
         ("answers", chaos.answers),
         ("tasks", Counter(task.status for task in tasks)),
         ("failures", failures),
-        ("engine", starts),
     ):
-        console.print(f"{title}={counts.total()}", highlight=False)
-        for name, count in counts.most_common():
+        console.print(f"{title}={ends.total()}", highlight=False)
+        for name, count in ends.most_common():
             console.print(f"  {count:5} {name}", highlight=False, markup=False)
     made = {(entry.workspace, entry.what) for entry in entries if entry.event == "made"}
-    console.print(f"lines={events['said']} resources={len(made)}", highlight=False)
+    counts = f"applies={applies} lines={events['said']} resources={len(made)}"
+    console.print(counts, highlight=False)
     console.print(f"settle_seconds={chaos.settle_seconds:.1f}", highlight=False)
     for violation in chaos.violations:
         console.print(f"VIOLATION {violation}", highlight=False, markup=False)

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from tests.faults.chaos_faults import POSTGRES, Deed
+from tests.faults.chaos_faults import ASLEEP, POSTGRES, TOLD_TO_STOP, Deed
 from tests.faults.cluster import Cluster
 from tests.faults.invariants import Expected, verify
 from tests.faults.journal import Entry, Journal
@@ -15,11 +15,14 @@ from tests.faults.waiting import Violation
 CHECKPOINT_SECONDS = 1.5
 """A checkpoint is at most a second old; half a second for a busy machine."""
 RECONNECT_SECONDS = 3.0
-"""How long after PostgreSQL is back a checkpoint may still find no connection."""
+"""How long after an outage of PostgreSQL, or a sleep, no checkpoint may have arrived yet."""
 TASKS = """
 SELECT task.id, workspace.workspace_id, task.status, task.apply_owner, task.error_message,
-       task.apply_confirmed_at IS NOT NULL, extract(epoch FROM task.completed_at)::float,
-       applied.source IN ('checkpoint', 'nothing')
+       task.apply_confirmed_at IS NOT NULL,
+       extract(epoch FROM coalesce(task.completed_at, now()))::float,
+       applied.source IN ('checkpoint', 'nothing'),
+       (SELECT extract(epoch FROM finished_at)::float FROM workspaces_taskstage
+         WHERE task_id = task.id AND status = 'lost' AND name = 'applying')
   FROM workspaces_workspacetask AS task
   JOIN workspaces_workspace AS workspace ON workspace.id = task.workspace_id
   LEFT JOIN workspaces_appliedstate AS applied ON applied.task_id = task.id
@@ -29,7 +32,11 @@ SELECT task.id, workspace.workspace_id, task.status, task.apply_owner, task.erro
 
 @dataclass(frozen=True)
 class Ended:
-    """A task at its end. ``doubtful``: its state is from a checkpoint, or from nowhere."""
+    """A task at its end, or where it is stuck; times in seconds since the epoch.
+
+    ``doubtful`` says that its state is from a checkpoint or from nowhere, ``lost`` when its apply was
+    given up; both are empty where that never was a question.
+    """
 
     task_id: int
     workspace_id: str
@@ -39,6 +46,7 @@ class Ended:
     confirmed: bool
     completed: float
     doubtful: bool | None
+    lost: float | None
 
 
 @dataclass(frozen=True)
@@ -61,11 +69,6 @@ class Evidence:
     tasks: Sequence[Ended]
     deeds: Sequence[Deed]
     entries: dict[int, list[Entry]]
-
-    @property
-    def journal(self) -> Journal:
-        """What the engines have written down."""
-        return self.cluster.journal
 
 
 def evidence_of(cluster: Cluster, workspaces: Sequence[str], deeds: Sequence[Deed]) -> Evidence:
@@ -152,15 +155,25 @@ def _may_lack(evidence: Evidence, task: Ended) -> frozenset[str]:
 
 
 def _last_checkpoint(evidence: Evidence, task: Ended) -> float:
-    """When the worker or its way to the database was hit, for the last time before the task's end."""
-    hits = [each.began for each in evidence.deeds if each.target == task.apply_owner]
-    hit = max((at for at in hits if at < task.completed), default=task.completed)
-    outages = [
+    """When its worker was lost to the apply; or, just before that, could not reach the database."""
+    applies = (each.time for each in evidence.entries[task.task_id] if each.what == "apply")
+    began = min(applies, default=task.completed)
+    own = [each for each in evidence.deeds if each.target == task.apply_owner]
+    deaths = (
+        each.ended if each.kind == TOLD_TO_STOP else each.began
+        for each in own
+        if each.kind != ASLEEP
+    )
+    given_up = task.lost or task.completed
+    lost = min((at for at in deaths if began < at < given_up), default=given_up)
+    asleep = [each for each in own if each.kind == ASLEEP]
+    outages = [each for each in evidence.deeds if each.target == POSTGRES]
+    silences = (
         each.began
-        for each in evidence.deeds
-        if each.target == POSTGRES and each.began < hit < each.ended + RECONNECT_SECONDS
-    ]
-    return min(outages, default=hit)
+        for each in asleep + outages
+        if each.began < lost < each.ended + RECONNECT_SECONDS
+    )
+    return min(silences, default=lost)
 
 
 def _begun(evidence: Evidence, task: Ended) -> frozenset[str]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 from tests.faults.chaos_checks import Ended, Evidence
 
@@ -33,13 +32,12 @@ SELECT first_line, stage, extract(epoch FROM created_at)::float, content
 Event = tuple[float, str]
 
 
-def write_dossier(evidence: Evidence, task: Ended) -> Path:
-    """Writes the file of a task and returns its path."""
-    path = evidence.cluster.directory / f"task-{task.task_id}.txt"
+def write_dossier(evidence: Evidence, task: Ended) -> None:
+    """Writes the file of a task, ``<workspace>-task-<number>.txt`` beside the logs."""
     events = sorted([*_rows(evidence, task), *_happenings(evidence, task)])
     lines = [str(task), *(f"{_clock(at)} {text}" for at, text in events), "", *_log(evidence, task)]
+    path = evidence.cluster.directory / f"{task.workspace_id}-task-{task.task_id}.txt"
     path.write_text("\n".join(lines))
-    return path
 
 
 def _rows(evidence: Evidence, task: Ended) -> Iterator[Event]:

@@ -131,15 +131,16 @@ class Kind:
 
 
 POSTGRES, REDIS = "postgres", "redis"
+TOLD_TO_STOP, ASLEEP = "worker told to stop", "worker asleep"
 KINDS = (
     Kind("worker killed", 4, HOSTS, (0.2, 6), _kill, _start),
     Kind("worker killed, not its group", 2, HOSTS, (0.2, 3), _kill_alone, _start),
     Kind("worker killed, its disk lost", 1, HOSTS, (0.2, 6), _kill_with_disk, _start),
-    Kind("worker told to stop", 3, HOSTS, (1, 15), _tell_to_stop, _end_grace),
-    Kind("worker asleep", 2, HOSTS, (0.5, 10), _put_to_sleep, _wake),
+    Kind(TOLD_TO_STOP, 3, HOSTS, (1, 15), _tell_to_stop, _end_grace),
+    Kind(ASLEEP, 2, HOSTS, (0.5, 10), _put_to_sleep, _wake),
     Kind("control worker killed", 1, ("control",), (0.2, 8), _kill, _start),
     Kind("beat killed", 1, BEATS, (0.2, 15), _kill, _start),
-    Kind("web killed", 2, ("web",), (0.2, 2), _kill, _start),
+    Kind("web killed", 1, ("web",), (0.2, 2), _kill, _start),
     Kind("Redis killed", 2, (REDIS,), (0.2, 4), _kill_redis, _start_redis),
     Kind("Redis emptied", 2, (REDIS,), (0.2, 4), _empty_redis, _start_redis),
     Kind("Redis frozen", 1, (REDIS,), (1, 10), _freeze_redis, _thaw_redis),

@@ -117,6 +117,8 @@ class Person:
         workspace = self._client.get(f"/workspaces/{self.workspace_id}")
         if not workspace["lock_kept"]:
             return None
+        if not workspace["lock_reason"]:
+            self.complaints.append(f"{self.workspace_id} is locked without a reason")
         task = {"id": workspace["lock_task_id"]}
         # It is refused where nothing was interrupted, or where the state has to be saved first.
         with contextlib.suppress(requests.HTTPError):

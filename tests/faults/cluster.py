@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import redis as redis_py
 from celery import Celery
+from requests.adapters import HTTPAdapter
 
 from iacplatform.common.redis_url import broker_url
 from iacplatform.embedded.client import PlatformClient
@@ -64,6 +65,8 @@ FAST = {
     "INIT_RETRY_WAITS": "0.2,0.2",
 }
 """Times that let a fault be over in seconds; everything else is what production has."""
+CLIENTS = 50
+"""Requests at the same time: each fault that is done is a client."""
 STAGE_SLOTS = 40
 """A task that is held in a stage keeps its slot, and many are held at the same time."""
 
@@ -183,6 +186,8 @@ def _cluster(
         "FAULT_POINTS": str(points.directory),
     }
     token = bootstrap({**os.environ, **environment}, known["password"], _engine(directory))
+    client = PlatformClient(base_url, token)
+    client.session.mount("http://", HTTPAdapter(pool_maxsize=CLIENTS))
     return Cluster(
         directory,
         environment,
@@ -190,7 +195,7 @@ def _cluster(
         broker,
         postgres_proxy,
         redis_proxy,
-        PlatformClient(base_url, token),
+        client,
         points,
         journal,
         Database(database.service.url),

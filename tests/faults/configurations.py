@@ -2,7 +2,8 @@
 
 Every resource depends on the one before it. While it is made, it prints numbered lines, and writes
 each to the journal a moment *later*: a line in the journal has left the engine. When it begins, it
-writes that the resource before it is there: that one is in the engine's state for certain.
+writes that the resource before it is there: that one is in the engine's state for certain. As long as
+the point ``hold`` is up at ``resource.<name>`` (see :mod:`tests.faults.points`), it does nothing more.
 """
 
 from pathlib import Path
@@ -11,12 +12,16 @@ from typing import Any
 Code = dict[str, Any]
 SCRIPT = """#!/bin/sh
 # say.sh <resource> <resource before it> <lines> <seconds between two lines>
+here=${0%/*} task=${PWD##*/} above=${PWD%/*}
+workspace=${above##*/}
 note() {
-  task=${PWD##*/} above=${PWD%/*}
   printf '{"event": "%s", "what": "%s", "workspace": "%s", "task": %s, "pid": %s, "time": %s}\\n' \\
-    "$1" "$2" "${above##*/}" "$task" "$$" "$(date +%s.%N)" >> "$(dirname "$0")/journal.jsonl"
+    "$1" "$2" "$workspace" "$task" "$$" "$(date +%s.%N)" >> "$here/journal.jsonl"
 }
 [ -z "$2" ] || note made "$2"
+hold="$here/points/hold.resource.$1.$workspace"
+[ ! -e "$hold" ] || : > "$here/points/reached.resource.$1.$workspace"
+while [ -e "$hold" ]; do sleep 0.1; done
 number=1
 while [ "$number" -le "$3" ]; do
   echo "line $1 $number"

@@ -45,7 +45,7 @@ class CountedEngine:
         if self.is_up("hold"):
             self.note_reached()
         while self.is_up("hold"):
-            time.sleep(0.02)
+            time.sleep(0.05)
 
     def note_reached(self) -> None:
         """Says that it has come so far."""

@@ -1,12 +1,15 @@
 """A disk that is full: a small file system in memory, or no file that may grow where none can be mounted."""
 
 import contextlib
+import re
 import resource
 import subprocess
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from tests.faults.cluster import HOSTS, Cluster
+from tests.faults.hosts import CHECKPOINT_SECONDS, DOUBTFUL, made_before, resolve
 from tests.faults.invariants import Expected, verify
 from tests.faults.places import APPLYING, met_in
 from tests.faults.registry import Stopwatch, fault
@@ -16,7 +19,8 @@ from tests.faults.waiting import demand
 
 SIZE = "4m"
 BALLAST = "ballast"
-FULL = "disk"
+FULL = re.compile("disk|No space left|File too large")
+MANY_RESOURCES = 40
 NO_LIMIT = resource.RLIM_INFINITY
 Fill = Callable[[], None]
 
@@ -31,24 +35,26 @@ def full_before(cluster: Cluster, watch: Stopwatch) -> None:
         subject.wait_end()
         watch.over()
         demand(all(row.attempts == 1 for row in subject.stages()), "a stage was tried again")
-        demand(
-            FULL in subject.value("error_message"), "the task does not say that the disk is full"
-        )
+        said = subject.value("error_message")
+        demand(FULL.search(said), f"the task does not say that the disk is full, but {said!r}")
         verify(subject, Expected("failed", applies=0))
 
 
 @fault(
-    "23", "disk full in applying", "it fails with a reason; what could be written is in the state"
+    "23", "disk full in applying", "it fails with a reason; state of the last second's checkpoint"
 )
 def full_in_applying(cluster: Cluster, watch: Stopwatch) -> None:
-    """The engine cannot write its state any more."""
+    """The engine cannot write its state any more, and has already cut off the old one."""
     with _small_disks(cluster) as fill:
-        subject = met_in(cluster, APPLYING)
-        made = frozenset(subject.made())
+        subject = met_in(cluster, APPLYING, resources=MANY_RESOURCES)
+        made = made_before(subject, time.time() - CHECKPOINT_SECONDS)
         watch.hit()
         fill()
         subject.wait_end()
         watch.over()
+        lock = Expected("failed", lock=DOUBTFUL, resources=made, applies=1, directory=True)
+        verify(subject, lock)
+        resolve(subject)
         verify(subject, Expected("failed", resources=made, applies=1))
 
 
@@ -58,6 +64,7 @@ def _small_disks(cluster: Cluster) -> Iterator[Fill]:
     with contextlib.ExitStack() as mounted:
         try:
             for root in roots:
+                root.mkdir(mode=0o700, parents=True, exist_ok=True)
                 mounted.enter_context(_small_disk(root))
         except (OSError, subprocess.CalledProcessError):
             mounted.callback(_limit_files, cluster, NO_LIMIT)

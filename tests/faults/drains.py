@@ -7,7 +7,16 @@ from functools import partial
 
 from tests.faults.cluster import Cluster
 from tests.faults.invariants import Expected, verify
-from tests.faults.places import ALL, APPLYING, PLACES, Place, let_go, made_at_all, met_in, owner_of
+from tests.faults.places import (
+    ALL,
+    HELD_APPLYING,
+    PLACES,
+    Place,
+    let_go,
+    made_at_all,
+    met_in,
+    owner_of,
+)
 from tests.faults.processes import Process
 from tests.faults.registry import Stopwatch, fault
 from tests.faults.subjects import new_workspace, start_task
@@ -16,7 +25,6 @@ from tests.faults.waiting import demand, until
 EXIT_SECONDS = 5.0
 FINISH_SECONDS = 40.0
 HELD_SECONDS = 1.0
-LONG_RESOURCES = 30
 FINISHED_FIRST = frozenset({"saving_plan", "applying", "saving_state"})
 """What a worker that is told to stop brings to its end; everything else it hands over."""
 Tell = Callable[[Process], None]
@@ -44,8 +52,7 @@ def handed_over_in(place: Place, tell: Tell, cluster: Cluster, watch: Stopwatch)
 
 def finished_in(place: Place, tell: Tell, cluster: Cluster, watch: Stopwatch) -> None:
     """Tells the worker that has a task to stop; it must not before the task's stage has ended."""
-    resources = LONG_RESOURCES if place == APPLYING else 0
-    subject = met_in(cluster, place, resources=resources)
+    subject = met_in(cluster, place)
     worker = owner_of(subject, place)
     watch.hit_together(lambda: _tell(cluster, tell))
     time.sleep(HELD_SECONDS)
@@ -56,8 +63,7 @@ def finished_in(place: Place, tell: Tell, cluster: Cluster, watch: Stopwatch) ->
     watch.together(cluster.revive)
     subject.wait_end()
     watch.over()
-    made = frozenset(f"r{number}" for number in range(resources)) or made_at_all(place)
-    verify(subject, Expected("applied", resources=made, applies=1))
+    verify(subject, Expected("applied", resources=made_at_all(place), applies=1))
 
 
 def _tell(cluster: Cluster, tell: Tell) -> None:
@@ -107,8 +113,8 @@ def drained_in_decision(cluster: Cluster, watch: Stopwatch) -> None:
 @fault("14", "SIGTERM, then SIGKILL after 2 s of applying", "rescued: its state is whole")
 def killed_while_draining(cluster: Cluster, watch: Stopwatch) -> None:
     """What happens at the end of a grace period that was too short."""
-    subject = met_in(cluster, APPLYING)
-    worker = owner_of(subject, APPLYING)
+    subject = met_in(cluster, HELD_APPLYING)
+    worker = owner_of(subject, HELD_APPLYING)
     watch.hit()
     worker.send(signal.SIGTERM)
     time.sleep(2)

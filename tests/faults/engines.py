@@ -3,14 +3,13 @@
 from tests.faults.cluster import Cluster
 from tests.faults.counted_engine import LOUD_BYTES
 from tests.faults.invariants import Expected, verify
-from tests.faults.places import APPLYING, prepare, wait_held
+from tests.faults.places import HELD_APPLYING, prepare, wait_held
 from tests.faults.registry import Stopwatch, fault
 from tests.faults.subjects import Subject, new_workspace, start_task
 from tests.faults.waiting import demand
 
 STOPPED_SECONDS = 2.0 + 5.0 + 4.0
 """The grace of a forced cancellation, that between SIGTERM and SIGKILL, and some for a busy machine."""
-MANY_RESOURCES = 100
 
 
 @fault(
@@ -20,11 +19,11 @@ MANY_RESOURCES = 100
     harmless=True,
 )
 def stubborn(cluster: Cluster, watch: Stopwatch) -> None:
-    """It would go on for half a minute."""
-    workspace_id = prepare(cluster, APPLYING, resources=MANY_RESOURCES)
+    """Only its death brings it to an end."""
+    workspace_id = prepare(cluster, HELD_APPLYING)
     cluster.points.set("stubborn", "engine.apply", workspace_id)
     subject = start_task(cluster, workspace_id)
-    wait_held(subject, APPLYING)
+    wait_held(subject, HELD_APPLYING)
     watch.hit()
     subject.cancel("stop it", force=True)
     subject.wait_end(STOPPED_SECONDS)

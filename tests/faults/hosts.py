@@ -27,7 +27,7 @@ def host_removed(cluster: Cluster, watch: Stopwatch) -> None:
     subject = met_in(cluster, APPLYING)
     subject.wait_made(6)
     worker = owner_of(subject, APPLYING)
-    made = _made_before(subject, time.time() - CHECKPOINT_SECONDS)
+    made = made_before(subject, time.time() - CHECKPOINT_SECONDS)
     watch.hit()
     worker.kill()
     shutil.rmtree(cluster.work_root(worker.name), ignore_errors=True)
@@ -35,7 +35,7 @@ def host_removed(cluster: Cluster, watch: Stopwatch) -> None:
     watch.over()
     late = frozenset(subject.made()) - made
     verify(subject, Expected("failed", lock=DOUBTFUL, may_lack=late, applies=1))
-    _resolve(subject)
+    resolve(subject)
     verify(subject, Expected("failed", may_lack=late, applies=1))
 
 
@@ -45,7 +45,7 @@ def spoiled_states(cluster: Cluster, watch: Stopwatch) -> None:
     subjects = [met_in(cluster, APPLYING) for _ in SPOILERS]
     owners = {owner_of(subject, APPLYING).name for subject in subjects}
     before = time.time() - CHECKPOINT_SECONDS
-    made = {subject.task_id: _made_before(subject, before) for subject in subjects}
+    made = {subject.task_id: made_before(subject, before) for subject in subjects}
     watch.hit()
     for host in owners:
         cluster.processes[host].kill()
@@ -60,7 +60,7 @@ def spoiled_states(cluster: Cluster, watch: Stopwatch) -> None:
     for subject in subjects:
         late = frozenset(subject.made()) - made[subject.task_id]
         verify(subject, Expected("failed", lock=DOUBTFUL, may_lack=late, applies=1, directory=True))
-        _resolve(subject)
+        resolve(subject)
 
 
 def _empty(state: Path) -> None:
@@ -129,11 +129,13 @@ def poisoned(cluster: Cluster, watch: Stopwatch) -> None:
     verify(other, Expected("applied", resources=ALL, applies=1))
 
 
-def _made_before(subject: Subject, moment: float) -> frozenset[str]:
+def made_before(subject: Subject, moment: float) -> frozenset[str]:
+    """The resources that a task had made at a moment, which its checkpoint knows a second later."""
     entries = subject.cluster.journal.entries(task=subject.task_id)
     return frozenset(each.what for each in entries if each.event == "made" and each.time < moment)
 
 
-def _resolve(subject: Subject) -> None:
+def resolve(subject: Subject) -> None:
+    """Does what an operator does who has looked at an interrupted apply."""
     subject.cluster.client.post(f"{subject.path}/resolve-interruption", {"comment": "seen"})
     demand(not subject.is_locked(), f"{subject} still locks its workspace")

@@ -1,5 +1,6 @@
 """What must hold of a task after any fault: nothing is lost, nothing has run twice."""
 
+import contextlib
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -8,6 +9,7 @@ from typing import Any
 
 import requests
 
+from iacplatform.embedded.client import TIMEOUT_SECONDS
 from tests.faults.subjects import Subject
 from tests.faults.waiting import Violation, until
 
@@ -34,14 +36,19 @@ class Expected:
 
 def verify(subject: Subject, expected: Expected) -> None:
     """Raises :class:`Violation` naming everything that does not hold of a task that has ended."""
-    until(
-        lambda: not subject.engines() and bool(subject.directories()) == expected.directory,
-        f"engines and directories of task {subject.task_id} are gone",
-        TIDY_SECONDS,
-    )
+    with contextlib.suppress(Violation):
+        until(lambda: not list(_left(subject, expected)), "nothing is left", TIDY_SECONDS)
     found = [violation for check in CHECKS for violation in check(subject, expected)]
     if found:
         raise Violation("; ".join(found))
+
+
+def _left(subject: Subject, expected: Expected) -> Iterator[str]:
+    if engines := subject.engines():
+        yield f"processes {engines} are still in its work directory"
+    directories = subject.directories()
+    if bool(directories) != expected.directory:
+        yield f"its work directories are {list(map(str, directories))}"
 
 
 def _status(subject: Subject, expected: Expected) -> Iterator[str]:
@@ -133,7 +140,7 @@ def current_state(subject: Subject) -> dict[str, Any]:
     """The newest state's content, empty before the first."""
     client = subject.cluster.client
     url = f"{client.base_url}/api/v1/workspaces/{subject.workspace_id}/state-versions/current/download"
-    answer = client.session.get(url, timeout=10)
+    answer = client.session.get(url, timeout=TIMEOUT_SECONDS)
     if answer.status_code == requests.codes.not_found:
         return {}
     answer.raise_for_status()
@@ -142,6 +149,7 @@ def current_state(subject: Subject) -> dict[str, Any]:
 
 
 CHECKS: tuple[Callable[[Subject, Expected], Iterator[str]], ...] = (
+    _left,
     _status,
     _stages,
     _lock,

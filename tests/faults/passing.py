@@ -25,21 +25,21 @@ from workspaces.models import TaskStage
 from workspaces.task_status import Stage
 
 LEFTOVERS_SECONDS = 2.0
-POLL_SECONDS = 0.02
+POLL_SECONDS = 0.05
 POINTS = Points(Path(os.environ["FAULT_POINTS"]))
 GUARDS = {
     "CLAIM": "AND stage.status = 'ready'",
     "APPLY_ONCE": "AND (apply_token IS NULL OR apply_token = %(token)s)",
 }
 RunStage = Callable[[StageContext], StageOutcome]
-Publish = Callable[[int, Queue], None]
+Publish = Callable[[int, Queue], bool]
 
 
 def wrap() -> None:
     """Wraps the stages and the sending of hints; makes directories go in seconds."""
     worker_life.LEFTOVERS_SECONDS = LEFTOVERS_SECONDS
     STAGES.update({name: _passing(run) for name, run in STAGES.items()})
-    dispatch._publish = _passing_publish(dispatch._publish)  # type: ignore[assignment]
+    dispatch._publish = _passing_publish(dispatch._publish)
     if os.environ.get("FAULT_UNGUARDED"):
         _remove_guards()
     if unknown := os.environ.get("FAULT_UNKNOWN_STAGE"):
@@ -74,12 +74,12 @@ def _passing(run: RunStage) -> RunStage:
 
 
 def _passing_publish(publish: Publish) -> Publish:
-    def passing(stage_id: int, queue: Queue) -> None:
+    def passing(stage_id: int, queue: Queue) -> bool:
         if any(POINTS.directory.glob("*.publish.*")):
             stage = TaskStage.objects.select_related("task__workspace").get(pk=stage_id)
             place = f"{stage.phase}.{stage.name}.publish"
             _pass_by(place, stage.task.workspace.workspace_id, lambda: False)
-        publish(stage_id, queue)
+        return publish(stage_id, queue)
 
     return passing
 

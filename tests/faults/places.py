@@ -30,6 +30,11 @@ class Place:
         """Whether no worker has the task here."""
         return self.point.startswith("gate.")
 
+    @property
+    def is_applying(self) -> bool:
+        """Whether the engine changes something here."""
+        return self.stage == "applying"
+
 
 def _gate(phase: str, stage: str) -> Place:
     return Place(phase, stage, f"gate.{stage}")
@@ -48,12 +53,14 @@ PLACES = (
     Place("apply", "init", "apply.init.after"),
     Place("apply", "restoring_plan", "apply.restoring_plan.after"),
     _gate("apply", "pre_apply_run_tasks"),
-    Place("apply", "applying"),
+    Place("apply", "applying", "resource.r3"),
     Place("apply", "saving_state", "apply.saving_state.after"),
     _gate("apply", "post_apply_run_tasks"),
 )
 PLANNING = next(place for place in PLACES if place.stage == "planning")
-APPLYING = next(place for place in PLACES if place.stage == "applying")
+HELD_APPLYING = next(place for place in PLACES if place.stage == "applying")
+APPLYING = Place("apply", "applying")
+"""An apply that is met while it goes on by itself, for some seconds."""
 SLOW_RESOURCES = 12
 
 
@@ -83,7 +90,7 @@ def _is_held(subject: Subject, place: Place) -> bool:
 
 
 def met_in(cluster: Cluster, place: Place, *, resources: int = 0) -> Subject:
-    """Starts a task and waits until it is at a place."""
+    """Starts a task and waits until it is at a place. ``resources``: what it makes, if not the usual."""
     subject = start_task(cluster, prepare(cluster, place, resources=resources))
     wait_held(subject, place)
     return subject

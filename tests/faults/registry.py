@@ -97,6 +97,7 @@ MODULES = (
     "states",
     "viewers",
     "control",
+    "chaos",
 )
 _faults: list[Fault] = []
 

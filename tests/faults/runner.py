@@ -18,7 +18,7 @@ from tests.faults.registry import Fault, Stopwatch
 from tests.faults.waiting import Violation
 
 HARMLESS = "harmless"
-AT_ONCE = 4
+AT_ONCE = 3
 """Harmless rows at the same time: what two processors take."""
 
 

@@ -32,7 +32,7 @@ def killed_in(place: Place, cluster: Cluster, watch: Stopwatch) -> None:
     let_go(subject, place)
     subject.wait_end()
     watch.over()
-    if place == APPLYING:
+    if place.is_applying:
         demand(INTERRUPTED in subject.value("error_message"), "the task does not say it was cut")
         verify(subject, Expected("failed", applies=1))
         return
@@ -49,7 +49,7 @@ def _kill_both(cluster: Cluster) -> None:
 
 
 for _place in PLACES:
-    _promise = "its state is whole, it is not run again" if _place == APPLYING else "applied once"
+    _promise = "its state is whole, it is not run again" if _place.is_applying else "applied once"
     fault("1", f"worker killed in {_place.title}", _promise, group=KILLED)(
         partial(killed_in, _place)
     )
@@ -113,7 +113,9 @@ BETWEEN = (
 )
 for _name, _point, _expected in BETWEEN:
     _promise = "applied once" if _expected is APPLIED else "not applied again, its state is saved"
-    fault("3", f"worker killed {_name}", _promise, group=KILLED)(
+    # A hint that is held back is sent by the sweep in two seconds: nobody can be waited for there.
+    _group = "" if _point.endswith(".publish") else KILLED
+    fault("3", f"worker killed {_name}", _promise, group=_group)(
         partial(killed_at, _point, _expected)
     )
 

@@ -55,7 +55,7 @@ def test_a_plan_is_handed_over_to_another_worker(platform: Platform, whole_group
 
     tell_to_stop(platform, whole_group=whole_group)
 
-    assert seconds_to_exit(platform) < 5
+    assert seconds_to_exit(platform) < 25
     planning = task.stages("plan")["planning"]
     assert (planning["status"], planning["attempts"]) == ("ready", 0)
     platform.move_to("host-b")
@@ -73,7 +73,7 @@ def test_what_waits_for_a_slot_goes_to_another_worker(platform: Platform) -> Non
 
     tell_to_stop(platform)
 
-    assert seconds_to_exit(platform) < 5
+    assert seconds_to_exit(platform) < 25
     platform.move_to("host-b")
     assert [task.wait("apply_pending") for task in tasks] == ["apply_pending"] * 4
 
@@ -100,7 +100,7 @@ def test_an_apply_can_still_be_cancelled_while_its_worker_stops(platform: Platfo
     cancel(task, reason="not today", force=True)
 
     seconds_to_exit(platform)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 40
     platform.move_to("host-b")
     assert task.wait() == "cancelled"
     assert task.get()["error_message"] == "not today"
@@ -112,7 +112,7 @@ def test_an_apply_that_takes_too_long_is_stopped_and_its_state_saved(platform: P
 
     tell_to_stop(platform)
 
-    assert seconds_to_exit(platform) < 8
+    assert seconds_to_exit(platform) < 40
     platform.move_to("host-b")
     assert task.wait() == "failed"
     assert "quick" in {row["name"] for row in task.workspace.state()["resources"]}
@@ -122,4 +122,4 @@ def test_an_apply_that_takes_too_long_is_stopped_and_its_state_saved(platform: P
 def test_a_worker_with_nothing_to_do_exits_at_once(platform: Platform) -> None:
     tell_to_stop(platform)
 
-    assert seconds_to_exit(platform) < 5
+    assert seconds_to_exit(platform) < 25

@@ -8,7 +8,8 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from tests.domain import a_task, a_workspace
 from workspaces.exceptions import MoveNotAllowed, StatusChanged
-from workspaces.models import WorkspaceTask
+from workspaces.models import OutputsSharing, RemoteDataToken, WorkspaceTask
+from workspaces.services.remote_data import issue_token
 from workspaces.signals import task_transitioned
 from workspaces.task_status import ALLOWED_MOVES, FINAL, TaskStatus
 from workspaces.transitions import repair, transition
@@ -139,3 +140,14 @@ def test_a_rule_of_the_schema_that_is_broken_is_not_called_another_live_change()
 
     with pytest.raises(IntegrityError, match="known_task_type"):
         transition(task, TaskStatus.RUNNING, task_type="destroy")
+
+
+def test_what_opened_other_workspaces_outputs_to_a_task_goes_with_its_end() -> None:
+    source = a_workspace("network", outputs_sharing=OutputsSharing.ALL)
+    ended, other = a_task(a_workspace()), a_task(a_workspace("other"))
+    for task in (ended, other):
+        issue_token(source, task)
+
+    transition(ended, TaskStatus.CANCELLED)
+
+    assert RemoteDataToken.objects.get().task == other

@@ -12,7 +12,7 @@ from iacplatform.common.presentation import object_link
 from workspaces.admin.badges import status_badge
 from workspaces.admin.interruption import render_interruption
 from workspaces.models import WorkspaceTask
-from workspaces.services.applied_states import is_unresolved, is_unsaved
+from workspaces.services.applied_states import has_applied, is_unresolved, is_unsaved
 from workspaces.services.cancellation import cancel_task
 from workspaces.services.interruptions import interruption_of, resolve_interruption
 from workspaces.services.state_saving import BACKUP_CAN_GO, retry_state_save
@@ -53,6 +53,8 @@ def resolution(tasks: Iterable[WorkspaceTask]) -> Confirmation:
 
 def offered(task: WorkspaceTask) -> Collection[str]:
     """Names of the actions that make sense now."""
+    if not task.is_final and has_applied(task):
+        return set()
     if not task.is_final:
         waits = {"confirm_apply"} if task.status == TaskStatus.APPLY_PENDING else set()
         return waits | {_cancellation(task)}

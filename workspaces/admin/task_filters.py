@@ -10,6 +10,7 @@ from django.http import HttpRequest
 
 from workspaces.models import TaskStage, Workspace, WorkspaceTask
 from workspaces.services.applied_states import DOUBTFUL
+from workspaces.services.interruptions import RESCUED
 from workspaces.task_status import FINAL, Stage, StageStatus, TaskStatus
 
 UNCLAIMED_TOO_LONG = timedelta(minutes=1)
@@ -20,7 +21,9 @@ def _has_stage(condition: Q) -> Q:
     return Q(Exists(TaskStage.objects.filter(condition, task=OuterRef("pk"))))
 
 
-INTERRUPTED = _has_stage(Q(name=Stage.APPLYING, status=StageStatus.LOST))
+LOST_WORKER = _has_stage(Q(name=Stage.APPLYING, status=StageStatus.LOST))
+# An engine may also be killed while it writes the state, under a worker that lives.
+INTERRUPTED = LOST_WORKER | Q(applied_state__source__in=RESCUED)
 UNCLAIMED = _has_stage(Q(status=StageStatus.READY, created_at__lt=Now() - UNCLAIMED_TOO_LONG))
 LEASE_OVER = _has_stage(Q(status=StageStatus.RUNNING, lease_until__lt=Now()))
 UNRESOLVED = Q(applied_state__source__in=DOUBTFUL, applied_state__resolved_at=None)
@@ -74,7 +77,7 @@ class NeedsAttention(admin.SimpleListFilter):
 
 
 class Interrupted(admin.SimpleListFilter):
-    """Tasks whose worker died while it applied."""
+    """Tasks whose worker, or whose engine while it wrote the state, died in the apply."""
 
     title = "interrupted apply"
     parameter_name = "interrupted"

@@ -86,7 +86,8 @@ class TaskActionViewSet(TaskView[WorkspaceTask]):
         """Cancels the task; while it applies only with `force` (409 `requires_force` without).
 
         A task that runs is `cancelled` as soon as its worker has stopped the engine; until then the
-        answer shows it `running` with `cancel_requested_at`. What an apply has changed is saved first.
+        answer shows it `running` with `cancel_requested_at`. What an apply has changed is saved first;
+        409 where one has gone through and is only being saved.
         """
         serializer = CancelSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
@@ -95,7 +96,10 @@ class TaskActionViewSet(TaskView[WorkspaceTask]):
 
     @extend_schema(request=None, responses=CancelledCountSerializer)
     def cancel_previous(self, request: Request, **_: Any) -> Response:
-        """Cancels the earlier changes that are pending or wait for approval; 409 unless it is pending."""
+        """Cancels the earlier changes that are pending or wait for approval.
+
+        409 unless the task is a pending `plan_and_apply`.
+        """
         return Response({"cancelled_count": cancel_previous(self.task, user=self.user)})
 
     @extend_schema(request=None, responses=SavedAgainSerializer)

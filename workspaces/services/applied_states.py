@@ -40,6 +40,11 @@ def is_unsaved(task: WorkspaceTask) -> bool:
     )
 
 
+def has_applied(task: WorkspaceTask) -> bool:
+    """Whether a task's apply went through; while the task is live, its state is being saved."""
+    return AppliedState.objects.filter(task=task, succeeded=True).exists()
+
+
 def is_unresolved(task: WorkspaceTask) -> bool:
     """Whether a person still has to look at a task's interrupted apply."""
     return (
@@ -75,5 +80,3 @@ def _settle(task: WorkspaceTask) -> None:
     )
     mark_applied(task)
     release_task_lock(task)
-    # It is a state version now: one copy of it is enough.
-    AppliedState.objects.filter(task=task).update(content=None)

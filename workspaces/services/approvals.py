@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import structlog
 from django.db import transaction
 from django.db.models import DurationField, ExpressionWrapper, F, Value
 from django.db.models.functions import Now
@@ -16,6 +17,8 @@ PATIENCE = ExpressionWrapper(
     output_field=DurationField(),
 )
 
+logger = structlog.get_logger(__name__)
+
 
 def expire_approvals() -> list[int]:
     """Cancels the tasks that waited for approval longer than their workspace allows; returns their ids.
@@ -28,7 +31,15 @@ def expire_approvals() -> list[int]:
         workspace__lock_task=F("pk"),
         workspace__locked_at__lt=Now() - PATIENCE,
     ).select_related("workspace")
-    return [task.pk for task in overdue if _expire(task)]
+    return [task.pk for task in overdue if _try_to_expire(task)]
+
+
+def _try_to_expire(task: WorkspaceTask) -> bool:
+    try:
+        return _expire(task)
+    except Exception:  # whatever it is, the other tasks do not wait for it
+        logger.exception("approval_not_expired", task_id=task.pk)
+        return False
 
 
 def _expire(task: WorkspaceTask) -> bool:

@@ -4,6 +4,7 @@ from functools import partial
 
 import structlog
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 from redis import RedisError
 
@@ -12,6 +13,7 @@ from iacplatform.common.errors import Conflict
 from workspaces import cancel_signal
 from workspaces.gates import configured_gates
 from workspaces.models import CommentAction, TaskStage, WorkspaceTask
+from workspaces.services.applied_states import has_applied
 from workspaces.services.comments import write_comment
 from workspaces.services.locks import release_task_lock
 from workspaces.task_status import Stage, StageStatus, TaskStatus, TaskType
@@ -35,7 +37,7 @@ def cancel_task(task: WorkspaceTask, *, user: User, reason: str = "", force: boo
     ``force``, the engine gets less time.
 
     Raises:
-        Conflict: the task has ended.
+        Conflict: the task has ended, or it has applied and only its state is still to be saved.
         NeedsForce: it is applying, and ``force`` was not given.
     """
     username = user.get_username()
@@ -54,26 +56,33 @@ def cancel_previous(task: WorkspaceTask, *, user: User) -> int:
     """Cancels what keeps a pending task from starting: earlier changes that are pending or wait for approval.
 
     Returns how many were cancelled. Each gives back only a lock of its own (F11).
-    Raises :class:`Conflict` if ``task`` is not pending.
+    Raises :class:`Conflict` if ``task`` is not pending, or changes nothing and so waits for no other.
     """
-    task.refresh_from_db(fields=["status"])
-    if task.status != TaskStatus.PENDING:
-        raise Conflict(f"Task #{task.pk} is {task.status} and not pending")
+    if task.task_type != TaskType.PLAN_AND_APPLY:
+        raise Conflict(f"Task #{task.pk} is a {task.task_type}: no earlier task keeps it waiting")
     username = user.get_username()
     reason = f"cancelled by {username} in favour of task #{task.pk}"
-    earlier = WorkspaceTask.objects.filter(
+    with transaction.atomic():
+        *earlier, chosen = _lock_up_to(task)
+        if chosen.status != TaskStatus.PENDING:
+            raise Conflict(f"Task #{task.pk} is {chosen.status} and not pending")
+        for previous in earlier:
+            write_comment(previous, user, reason, CommentAction.CANCEL_PREVIOUS)
+            request_cancellation(previous, by=username, reason=reason)
+            end_as_cancelled(previous)
+    return len(earlier)
+
+
+def _lock_up_to(task: WorkspaceTask) -> list[WorkspaceTask]:
+    """Locks a change and, in the one order for all, those before it that nobody works on; it is the last."""
+    idle = Q(
         workspace_id=task.workspace_id,
         pk__lt=task.pk,
         task_type=TaskType.PLAN_AND_APPLY,
         status__in=[TaskStatus.PENDING, TaskStatus.APPLY_PENDING],
     )
-    with transaction.atomic():
-        cancelled = list(earlier.select_for_update(of=("self",), no_key=True).order_by("pk"))
-        for previous in cancelled:
-            write_comment(previous, user, reason, CommentAction.CANCEL_PREVIOUS)
-            request_cancellation(previous, by=username, reason=reason)
-            end_as_cancelled(previous)
-    return len(cancelled)
+    rows = WorkspaceTask.objects.filter(idle | Q(pk=task.pk)).order_by("pk")
+    return list(rows.select_for_update(of=("self",), no_key=True))
 
 
 def settle_cancellations() -> None:
@@ -137,6 +146,8 @@ def _lock(task: WorkspaceTask) -> TaskStage | None:
 def _check(task: WorkspaceTask, stage: TaskStage | None, *, force: bool) -> None:
     if task.is_final:
         raise Conflict(f"Task #{task.pk} has ended as {task.status}")
+    if has_applied(task):
+        raise Conflict(f"Task #{task.pk} has applied; its state is being saved")
     applying = stage is not None and stage.name == Stage.APPLYING and stage.status not in IDLE
     if applying and not force:
         raise NeedsForce(

@@ -123,7 +123,7 @@ def interruption_of(task: WorkspaceTask) -> Interruption:
         lost_worker=lost.status == StageStatus.LOST,
         state_before=before,
         state_after=after,
-        difference=_difference(task, before, after.content if after else _content(applied)),
+        difference=_difference(task, before, _found(applied, before, after)),
         unfinished=_unfinished(task),
         keeps_locked=task.workspace.lock_kept and task.workspace.lock_task_id == task.pk,
         is_unsaved=is_unsaved(task),
@@ -198,8 +198,16 @@ def _unfinished(task: WorkspaceTask) -> list[ResourceChange]:
     return list(changes.order_by(begun, "pk")[:MAX_LISTED])
 
 
-def _content(applied: AppliedState | None) -> bytes | None:
-    return applied.content if applied else None
+def _found(
+    applied: AppliedState | None, before: StateVersion | None, after: StateVersion | None
+) -> bytes | None:
+    """The state that the apply has left, if one was found; one that has not changed is no new version."""
+    content: bytes | None = None
+    if after is not None:
+        content = after.content
+    elif applied is not None and applied.source != StateSource.NOTHING:
+        content = applied.content or (before.content if before else None)
+    return content
 
 
 def _difference(

@@ -2,7 +2,9 @@
 
 from functools import partial
 
+import structlog
 from django.db import transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from iacplatform.accounts.models import User
@@ -20,6 +22,7 @@ UNLOCKED = {
     "lock_task": None,
     "lock_kept": False,
 }
+logger = structlog.get_logger(__name__)
 
 
 def _take(workspace_id: int, *, locked_by: str, reason: str, task: WorkspaceTask | None) -> bool:
@@ -118,8 +121,15 @@ def release_orphaned_locks() -> None:
         is_locked=True, lock_kept=False, lock_task__status__in=FINAL
     )
     for pk in orphaned.values_list("pk", flat=True):
-        with transaction.atomic():
-            # Looked at again under its lock: somebody may have locked it anew.
-            still = orphaned.select_for_update(of=("self",), no_key=True, skip_locked=True)
-            if still.filter(pk=pk).first():
-                Workspace.objects.filter(pk=pk).update(**UNLOCKED)
+        try:
+            _release_orphan(orphaned.filter(pk=pk))
+        except Exception:  # whatever it is, the other workspaces do not wait for it
+            logger.exception("orphaned_lock_not_released", workspace=pk)
+
+
+def _release_orphan(orphan: QuerySet[Workspace]) -> None:
+    with transaction.atomic():
+        # Looked at again under its lock: somebody may have locked it anew.
+        still = orphan.select_for_update(of=("self",), no_key=True, skip_locked=True).first()
+        if still is not None:
+            Workspace.objects.filter(pk=still.pk).update(**UNLOCKED)

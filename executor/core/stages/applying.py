@@ -27,7 +27,7 @@ def run(stage: StageContext) -> StageOutcome:
 
     An apply that was told to stop and yet came to its end is done, not cancelled. An error of the
     platform fails the stage with the state all the same: by then the engine may have changed
-    anything.
+    anything. Where it is the state that cannot be had, the output says ``nothing``.
     """
     ensure_plan(stage)
     try:
@@ -37,7 +37,14 @@ def run(stage: StageContext) -> StageOutcome:
     except Exception as error:  # noqa: BLE001 - whatever it is, the state must not be lost
         outcome, message = "failed", platform_error(error, stage.redactor)
         stage.log.message("ERROR", message)
-    return _with_state(stage, outcome, message)
+    try:
+        return _with_state(stage, outcome, message)
+    except AttemptLost:
+        raise
+    except Exception as error:  # noqa: BLE001 - without an output the workspace would be unlocked
+        lost = f"The state of the apply was not found: {platform_error(error, stage.redactor)}"
+        stage.log.message("ERROR", lost)
+    return _not_done(outcome, message, lost, ApplyOutput(None, source="nothing"))
 
 
 def _apply(stage: StageContext) -> tuple[Result, str]:
@@ -95,9 +102,12 @@ def _with_state(stage: StageContext, outcome: Result, message: str) -> StageOutc
     except StateError as error:
         unreadable = f"The engine has left a state file that cannot be read: {error}"
         stage.log.message("ERROR", unreadable)
+    return _not_done(outcome, message, unreadable, _last_checkpoint(stage))
+
+
+def _not_done(outcome: Result, message: str, why: str, output: ApplyOutput) -> StageOutcome:
     failed: Result = "failed" if outcome == "done" else outcome
-    message = f"{message}\n{unreadable}".strip()
-    return StageOutcome(failed, message, output=_last_checkpoint(stage))
+    return StageOutcome(failed, f"{message}\n{why}".strip(), output=output)
 
 
 def _last_checkpoint(stage: StageContext) -> ApplyOutput:

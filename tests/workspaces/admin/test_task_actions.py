@@ -5,7 +5,13 @@ from django.test import Client
 
 from executor.core.outcome import ApplyOutput
 from tests.admin_pages import act, colleague, messages, page, planned_task, signed_in, text
-from tests.domain import a_running_task, a_task, a_workspace, finish_stage
+from tests.domain import (
+    a_running_task,
+    a_task,
+    a_task_ready_to_apply,
+    a_workspace,
+    finish_stage,
+)
 from tests.factories import VariableFactory
 from tests.interruptions import (
     a_state,
@@ -45,6 +51,13 @@ def test_a_page_offers_what_makes_sense_now(browser: Client) -> None:
     assert buttons(browser, unsaved) == {"retry_state_save"}
     act(browser, "retry_state_save", unsaved, confirmed="yes")
     assert buttons(browser, unsaved) == set()
+
+
+def test_a_change_that_has_been_made_is_not_offered_for_cancellation(browser: Client) -> None:
+    task = a_task_ready_to_apply()
+    assert buttons(browser, task) == {"cancel"}
+    finish_stage(task, output=ApplyOutput(AFTER))
+    assert buttons(browser, task) == set()
 
 
 def test_an_apply_is_cancelled_with_force_only(browser: Client) -> None:

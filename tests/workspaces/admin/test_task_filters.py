@@ -6,10 +6,12 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from executor.core.outcome import ApplyOutput, StageOutcome
+from executor.pipeline import close_stage
 from iacplatform.accounts.models import User
 from tests.admin_pages import list_page, page, planned_task, text
 from tests.domain import a_task, a_workspace
-from tests.interruptions import a_state, an_applying_task, an_interrupted_task
+from tests.interruptions import a_state, an_applying_task, an_interrupted_task, save_state
 from workspaces.models import TaskStage, Workspace, WorkspaceTask
 from workspaces.services.interruptions import resolve_interruption
 from workspaces.services.locks import lock_workspace
@@ -102,6 +104,21 @@ def test_an_interrupted_apply_whose_state_is_whole_needs_no_attention(browser: C
     task = an_interrupted_task("work_directory", after=a_state(2, "a"))
     assert attention(browser, "any") == []
     assert found(browser, interrupted="unresolved") == []
+    assert found(browser, interrupted="any") == [task.pk]
+
+
+def test_an_apply_that_left_a_torn_state_under_a_living_worker_is_found_as_well(
+    browser: Client, operator: User
+) -> None:
+    task, claim = an_applying_task()
+    output = ApplyOutput(a_state(2, "a"), source="checkpoint")
+    close_stage(claim, StageOutcome("failed", "Error: quota exceeded", output=output))
+    save_state(task)
+    assert attention(browser, "interrupted") == attention(browser, "lock") == [task.pk]
+    assert found(browser, interrupted="unresolved") == [task.pk]
+    assert found(browser, interrupted="any") == [task.pk]
+    resolve_interruption(task, user=operator, comment="looked")
+    assert attention(browser, "any") == found(browser, interrupted="unresolved") == []
     assert found(browser, interrupted="any") == [task.pk]
 
 

@@ -1,6 +1,8 @@
 """Plans that nobody approves in time."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -116,3 +118,25 @@ def test_a_confirmation_at_the_last_moment_wins_or_loses_as_a_whole() -> None:
         locked = Workspace.objects.get(pk=task.workspace_id).is_locked
         assert confirmed is (expired == [])
         assert (task.status, locked) == (("running", True) if confirmed else ("cancelled", False))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_task_that_cannot_be_ended_does_not_keep_the_others_waiting() -> None:
+    broken = a_task_waiting_for_approval(minutes=11)
+    overdue = a_task_waiting_for_approval(minutes=11, name="other")
+    with refused_end(broken):
+        assert expire_approvals() == [overdue.pk]
+
+    assert WorkspaceTask.objects.get(pk=broken.pk).status == "apply_pending"
+
+
+@contextmanager
+def refused_end(task: WorkspaceTask) -> Iterator[None]:
+    """The schema refuses this task's end while the block runs."""
+    rule = f"CHECK (id <> {task.pk} OR status <> 'cancelled')"
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE workspaces_workspacetask ADD CONSTRAINT refused {rule}")
+        try:
+            yield
+        finally:
+            cursor.execute("ALTER TABLE workspaces_workspacetask DROP CONSTRAINT refused")

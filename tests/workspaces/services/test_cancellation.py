@@ -134,13 +134,28 @@ def test_an_apply_is_interrupted_only_by_force_and_its_state_is_saved(ada: User)
 @pytest.mark.django_db
 def test_a_state_that_waits_to_be_saved_is_saved_first(ada: User) -> None:
     task = a_task_ready_to_apply()
-    finish_stage(task, output=ApplyOutput(b'{"serial": 1}'))
+    finish_stage(task, result="failed", output=ApplyOutput(b'{"serial": 1}'))
 
     cancel_task(task, user=ada)
 
     task.refresh_from_db()
     assert (task.status, open_stage(task).status) == ("running", "ready")
     assert claimed(task).name == "saving_state"
+
+
+@pytest.mark.django_db
+def test_a_change_that_has_been_made_cannot_be_cancelled_any_more(ada: User) -> None:
+    """Nor by force: there is no engine to interrupt."""
+    task = a_task_ready_to_apply()
+    finish_stage(task, output=ApplyOutput(b'{"serial": 1}'))
+
+    with pytest.raises(Conflict, match="has applied; its state is being saved"):
+        cancel_task(task, user=ada, force=True)
+
+    task.refresh_from_db()
+    assert task.cancel_requested_at is None
+    finish_stage(task, output=SavedStateOutput(version=1))
+    assert task.status == TaskStatus.APPLIED
 
 
 class NotingGate:
@@ -413,6 +428,17 @@ def test_only_a_pending_task_may_push_others_aside(ada: User) -> None:
 
     with pytest.raises(Conflict, match="apply_pending and not pending"):
         cancel_previous(waiting, user=ada)
+
+
+@pytest.mark.django_db
+def test_a_plan_waits_for_no_change_and_pushes_none_aside(ada: User) -> None:
+    change = a_task(a_workspace())
+    plan = a_task(change.workspace, TaskType.PLAN_ONLY)
+
+    with pytest.raises(Conflict, match="plan_only: no earlier task keeps it waiting"):
+        cancel_previous(plan, user=ada)
+
+    assert WorkspaceTask.objects.get(pk=change.pk).status == TaskStatus.PENDING
 
 
 @pytest.mark.django_db(transaction=True)

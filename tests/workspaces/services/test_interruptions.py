@@ -20,7 +20,7 @@ from tests.interruptions import (
     lose_worker,
     save_state,
 )
-from workspaces.models import Workspace, WorkspaceTask
+from workspaces.models import AppliedState, Workspace, WorkspaceTask
 from workspaces.services.interruptions import (
     NOT_SHOWN,
     SAVE_FIRST,
@@ -99,6 +99,7 @@ def test_a_state_that_did_not_change_has_no_version_and_no_difference() -> None:
     assert known.state_after is None
     assert known.difference is not None
     assert known.difference.is_empty
+    assert AppliedState.objects.get(task=task).content is None
     assert (known.keeps_locked, workspace_of(task).is_locked) == (False, False)
 
 

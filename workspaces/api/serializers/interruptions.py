@@ -64,7 +64,7 @@ class UnfinishedChangeSerializer(serializers.ModelSerializer[ResourceChange]):
 
 
 class InterruptionSerializer(serializers.Serializer[Interruption]):
-    """An apply whose worker died, what was found of its state, and what to do."""
+    """An apply that was interrupted, what was found of its state, and what to do."""
 
     task_id = serializers.IntegerField()
     source = serializers.ChoiceField(  # type: ignore[assignment]
@@ -73,7 +73,7 @@ class InterruptionSerializer(serializers.Serializer[Interruption]):
         help_text="Where the state was found; empty while it is looked for",
     )
     interrupted_at = serializers.DateTimeField(allow_null=True)
-    host = serializers.CharField(help_text="The worker that died")
+    host = serializers.CharField(help_text="The worker that applied")
     state_before = StateVersionSerializer(allow_null=True)
     state_after = StateVersionSerializer(
         allow_null=True, help_text="null: the state has not changed, was not found, or is not saved"

@@ -107,7 +107,7 @@ class TaskDetailSerializer(TaskSerializer):
     stages = StageSerializer(many=True, read_only=True)
     engine = serializers.SerializerMethodField(help_text="Such as `terraform 1.9.5`")
     interruption_source = serializers.SerializerMethodField(
-        help_text="Where the state was found if the worker died while it applied; else null"
+        help_text="Where the state was found if the apply was interrupted; else null"
     )
 
     class Meta(TaskSerializer.Meta):

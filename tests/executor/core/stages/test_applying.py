@@ -5,9 +5,11 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, NoReturn
 
-from executor.core.accessor import Limits
+import pytest
+
+from executor.core.accessor import AttemptLost, Limits
 from executor.core.cancellation import CancelToken
 from executor.core.outcome import ApplyOutput, StageOutcome
 from iacplatform.terraform.configuration import Configuration, Output, Variable
@@ -295,6 +297,49 @@ def test_a_state_that_cannot_be_read_is_replaced_by_the_last_checkpoint(
     assert outcome.output.source == "checkpoint"
     assert "good" in str(outcome.output.resource_ids)
     assert "The state of the last checkpoint is taken instead." in platform.text
+
+
+def test_a_state_file_that_never_can_be_read_does_not_unlock_the_workspace(
+    platform: InMemoryPlatform,
+) -> None:
+    """The output says that there is a state somewhere: the directory is kept."""
+    command = "rm -f terraform.tfstate; mkdir terraform.tfstate; kill -9 $PPID"
+    platform.body = {"resource": {"terraform_data": {"a": local_exec(command)}}}
+    outcome = apply(platform, state_save_waits=(0.1,))
+    assert outcome.result == "failed"
+    assert outcome.output == ApplyOutput(None, source="nothing")
+    assert "The state of the apply was not found: platform error: IsADirecto" in outcome.message
+    assert outcome.message.splitlines()[-1] in platform.text
+
+
+def torn_state(platform: InMemoryPlatform) -> None:
+    command = ": > terraform.tfstate; kill -9 $PPID"
+    platform.body = {"resource": {"terraform_data": {"a": local_exec(command)}}}
+
+
+def test_a_checkpoint_that_cannot_be_read_either_does_not_unlock_the_workspace(
+    platform: InMemoryPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away() -> NoReturn:
+        raise ConnectionResetError("the database is away")
+
+    torn_state(platform)
+    monkeypatch.setattr(platform, "checkpoint", away)
+    outcome = apply(platform)
+    assert (outcome.result, outcome.output) == ("failed", ApplyOutput(None, source="nothing"))
+    assert "the database is away" in outcome.message
+
+
+def test_an_apply_that_was_taken_over_meanwhile_hands_nothing_over(
+    platform: InMemoryPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def taken_over() -> NoReturn:
+        raise AttemptLost
+
+    torn_state(platform)
+    monkeypatch.setattr(platform, "checkpoint", taken_over)
+    with pytest.raises(AttemptLost):
+        apply(platform)
 
 
 def complete(content: bytes) -> set[str]:

@@ -163,8 +163,11 @@ def test_an_engine_that_still_stops_postpones_the_rescue_at_once(lost: InMemoryP
         outcome = lost.run("rescue", "apply", lock_wait=60)
         assert (outcome.result, outcome.output) == ("postponed", None)
         assert "still running" in outcome.message
+        assert lost.text == ""  # it may be put off for hours: the timeline says so
         assert found(lost.run("rescue", "apply", host="worker-2")) == ("nothing", None)
+    lost.lines.clear()
     assert found(lost.run("rescue", "apply")) == ("work_directory", state(8))
+    assert (lost.lines[0].kind, lost.lines[-1].kind) == ("stage_marker", "stage_marker")
 
 
 @pytest.mark.parametrize("stop", ["request", "hand_over"])
