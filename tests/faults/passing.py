@@ -39,7 +39,7 @@ def wrap() -> None:
     """Wraps the stages and the sending of hints; makes directories go in seconds."""
     worker_life.LEFTOVERS_SECONDS = LEFTOVERS_SECONDS
     STAGES.update({name: _passing(run) for name, run in STAGES.items()})
-    dispatch._publish = _passing_publish(dispatch._publish)
+    dispatch._publish = _passing_publish(dispatch._publish)  # type: ignore[assignment]
     if os.environ.get("FAULT_UNGUARDED"):
         _remove_guards()
     if unknown := os.environ.get("FAULT_UNKNOWN_STAGE"):
