@@ -111,9 +111,9 @@ DATABASES["default"]["OPTIONS"]["pool"] = {
     "min_size": 1,
     "max_size": env.int("DATABASE_POOL_SIZE", 24),
     "timeout": 10,
-    # After that the pool begins anew. It waits twice as long each time, and claims must be renewed as
-    # soon as PostgreSQL is back.
-    "reconnect_timeout": 10,
+    # After that the pool begins anew with whoever asks next. It waits twice as long each time, and claims
+    # must be renewed, and requests answered, as soon as PostgreSQL is back.
+    "reconnect_timeout": 3,
 }
 # A statement more for each use of a connection: for web servers. Workers try again by themselves.
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = env.bool("DATABASE_HEALTH_CHECKS", False)
