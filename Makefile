@@ -52,7 +52,7 @@ test: $(INSTALLED) ## Tests, against a real PostgreSQL, Redis and engine
 	$(BIN)/python -m pytest -m "not large"
 
 test-faults: $(INSTALLED) ## Kill, freeze and cut off every part of the platform; nothing may be lost
-	$(BIN)/python -m tests.faults
+	$(BIN)/python -m tests.faults $(if $(ONLY),-k '$(ONLY)')
 
 test-chaos: $(INSTALLED) ## Random faults at random moments: make test-chaos MINUTES=5 SEED=28
 	$(BIN)/python -m tests.faults chaos $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))

@@ -26,17 +26,18 @@ def remove_leftovers() -> list[Path]:
     found = {int(path.name): path for path in root.glob("*/*") if path.name.isdecimal()}
     live = set(WorkspaceTask.objects.live().filter(pk__in=found).values_list("pk", flat=True))
     left = [path for task_id, path in found.items() if task_id not in live]
-    removed = [path for path in left if _try_to_remove(path)]
+    removed = [path for path in left if try_to_remove(path.parent.name, int(path.name))]
     _remove_empty(root)
     return removed
 
 
-def _try_to_remove(path: Path) -> bool:
+def try_to_remove(workspace_id: str, task_id: int) -> bool:
+    """:func:`remove_directory`, to be tried again later where anything goes wrong."""
     try:
-        return remove_directory(path.parent.name, int(path.name))
+        return remove_directory(workspace_id, task_id)
     except Exception as error:  # noqa: BLE001  whatever it is, the other directories do not wait for it
         # Not the error's text, which may quote a row.
-        logger.warning("directory_not_removed", path=str(path), error=type(error).__name__)
+        logger.warning("directory_not_removed", task_id=task_id, error=type(error).__name__)
         return False
 
 

@@ -15,7 +15,7 @@ from executor.core.run import run_stage as run_core_stage
 from executor.core.settings import ExecutorSettings
 from executor.dispatch import dispatch
 from executor.exceptions import Fenced
-from executor.leftovers import remove_directory
+from executor.leftovers import try_to_remove
 from executor.local_accessor import LocalAccessor
 from executor.pipeline import close_stage
 from executor.retry import is_away, retry_transaction, sqlstate
@@ -121,4 +121,4 @@ def _remove_directory(task_id: int) -> None:
     for workspace_id in Workspace.objects.filter(tasks=task_id).values_list(
         "workspace_id", flat=True
     ):
-        remove_directory(workspace_id, task_id)
+        try_to_remove(workspace_id, task_id)

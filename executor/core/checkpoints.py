@@ -73,9 +73,11 @@ class _Watch:
             except AttemptLost:
                 return
             except Exception as error:  # noqa: BLE001 - whatever it is, the engine goes on
-                least = CHECKPOINT_SECONDS
                 self._report(error)
-            rest = max(least, REST_FACTOR * (time.monotonic() - started))
+                # How long it waited in vain says nothing of what a checkpoint costs.
+                rest = CHECKPOINT_SECONDS
+            else:
+                rest = max(least, REST_FACTOR * (time.monotonic() - started))
 
     def _look(self) -> float:
         """Checkpoints the state if it has changed; returns the least seconds to the next look."""

@@ -98,7 +98,7 @@ def test_the_settings_page_has_the_right_defaults() -> None:
 
 
 def make_targets() -> set[str]:
-    return set(re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    return set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
 def our_commands() -> dict[str, BaseCommand]:
@@ -145,7 +145,7 @@ def test_the_commands_page_has_every_option_of_a_management_command(name: str) -
 @pytest.mark.parametrize("page", PAGES, ids=page_name)
 def test_every_command_that_a_page_names_exists(page: Path) -> None:
     code = "\n".join(re.findall(r"```.*?```|`[^`]+`", page.read_text(), re.DOTALL))
-    targets = set(re.findall(r"\bmake ([a-z]+)\b", code))
+    targets = set(re.findall(r"\bmake ([a-z-]+)\b", code))
     commands = set(re.findall(r"manage\.py ([a-z_]+)", code))
 
     assert targets <= make_targets()

@@ -95,14 +95,11 @@ class Person:
         self.answers["created"] += 1
 
     def _change(self) -> None:
-        self._changes += 1
-        code = journaled(
-            self._cluster.directory,
-            resources=RESOURCES * self._changes,
-            lines=LINES,
-            pause=LINE_SECONDS,
-        )
+        resources = RESOURCES * (self._changes + 1)
+        directory = self._cluster.directory
+        code = journaled(directory, resources=resources, lines=LINES, pause=LINE_SECONDS)
         self._client.patch(f"/workspaces/{self.workspace_id}", {"tf_code": code})
+        self._changes += 1
 
     def _cancel(self, task: dict[str, Any]) -> None:
         force = self._chance.random() < 0.5

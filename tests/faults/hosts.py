@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.faults.cluster import Cluster
 from tests.faults.configurations import journaled
 from tests.faults.invariants import Expected, verify
-from tests.faults.places import ALL, APPLYING, made_at_all, met_in, owner_of
+from tests.faults.places import ALL, APPLYING, HELD_APPLYING, made_at_all, met_in, owner_of
 from tests.faults.registry import Stopwatch, fault
 from tests.faults.subjects import Subject, new_workspace, start_task
 from tests.faults.waiting import demand, until
@@ -42,8 +42,8 @@ def host_removed(cluster: Cluster, watch: Stopwatch) -> None:
 @fault("21", "spoiled state files on the host that comes back", "refused: the checkpoint counts")
 def spoiled_states(cluster: Cluster, watch: Stopwatch) -> None:
     """Empty, torn, of another lineage, and older than the checkpoint."""
-    subjects = [met_in(cluster, APPLYING) for _ in SPOILERS]
-    owners = {owner_of(subject, APPLYING).name for subject in subjects}
+    subjects = [met_in(cluster, HELD_APPLYING) for _ in SPOILERS]
+    owners = {owner_of(subject, HELD_APPLYING).name for subject in subjects}
     before = time.time() - CHECKPOINT_SECONDS
     made = {subject.task_id: made_before(subject, before) for subject in subjects}
     watch.hit()

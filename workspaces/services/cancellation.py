@@ -1,7 +1,5 @@
 """Cancelling a task: asked on its row, confirmed by whoever holds the work (design §5)."""
 
-from functools import partial
-
 import structlog
 from django.db import transaction
 from django.db.models import Q
@@ -48,8 +46,8 @@ def cancel_task(task: WorkspaceTask, *, user: User, reason: str = "", force: boo
         write_comment(task, user, reason, CommentAction.CANCEL)
         request_cancellation(task, by=username, reason=reason, force=force)
         if not _settle(task, stage):
-            follow_up = partial(_follow_up, task, reason, force=force)
-            transaction.on_commit(follow_up, robust=True)
+            # No partial: Django asks a robust hook that fails for its name.
+            transaction.on_commit(lambda: _follow_up(task, reason, force=force), robust=True)
 
 
 def cancel_previous(task: WorkspaceTask, *, user: User) -> int:
