@@ -1,4 +1,4 @@
-"""What every app shares; has commands but no tables."""
+"""What every app shares, and the outbox."""
 
 from importlib import import_module
 
@@ -10,7 +10,9 @@ class CommonConfig(AppConfig):
 
     name = "iacplatform.common"
     label = "common"
+    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Loads the Celery application, so that tasks are published with its settings."""
+        """Loads the admin's pages, and the Celery application, so that tasks are published with its settings."""
         import_module("iacplatform.celery")
+        import_module("iacplatform.common.outbox.admin")

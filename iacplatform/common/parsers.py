@@ -32,13 +32,18 @@ class StrictJSONParser(BaseParser):
 
     media_type = "application/json"
 
+    @property
+    def max_bytes(self) -> int:
+        """The largest body that is read."""
+        return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+
     def parse(
         self,
         stream: IO[Any],
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        limit = self.max_bytes
         content = stream.read(limit + 1)
         if len(content) > limit:
             raise TooLarge(f"The body is larger than {limit:,} bytes.")
