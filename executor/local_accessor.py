@@ -20,9 +20,9 @@ from executor.core.accessor import (
 )
 from executor.exceptions import Fenced
 from executor.progress import store_progress
-from executor.retry import retry_transaction
 from executor.task_spec import build_task_spec
 from iacplatform.common.encryption import seal
+from iacplatform.common.retry import retry_transaction
 from iacplatform.terraform.state import read_state
 from workspaces import log_stream
 from workspaces.log_messages import line_message, progress_messages

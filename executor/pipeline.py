@@ -23,7 +23,7 @@ from executor.dispatch import (
 )
 from executor.interruption import engine_outlived_its_time, fall_back_to_checkpoint
 from executor.outputs import store_output
-from executor.retry import retry_transaction
+from iacplatform.common.retry import retry_transaction
 from workspaces.exceptions import SnapshotInvalid
 from workspaces.gates import Refused, gates_for
 from workspaces.models import AppliedState, ApplyStatus, TaskStage, WorkspaceTask
@@ -160,11 +160,9 @@ def _enter_gate(task: WorkspaceTask, after: Link, name: str) -> TaskStage | None
 def _close_gate(
     stage: TaskStage, status: StageStatus = StageStatus.DONE, message: str = ""
 ) -> bool:
-    return bool(
-        TaskStage.objects.filter(pk=stage.pk, status=StageStatus.WAITING).update(
-            status=status, message=message, finished_at=Now()
-        )
-    )
+    said = {"message": message} if message else {}
+    waiting = TaskStage.objects.filter(pk=stage.pk, status=StageStatus.WAITING)
+    return bool(waiting.update(status=status, finished_at=Now(), **said))
 
 
 def open_gate(stage: TaskStage) -> bool:

@@ -18,8 +18,8 @@ from executor.exceptions import Fenced
 from executor.leftovers import try_to_remove
 from executor.local_accessor import LocalAccessor
 from executor.pipeline import close_stage
-from executor.retry import is_away, retry_transaction, sqlstate
 from executor.running import running_stages
+from iacplatform.common.retry import is_away, retry_transaction, sqlstate
 from workspaces.models import Workspace
 
 CLAIM_SECONDS = 20.0

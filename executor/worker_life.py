@@ -14,6 +14,7 @@ from executor.models import WorkerHost
 from executor.periodic import Periodic
 from executor.running import RunningStages, running_stages
 from executor.sweep import sweep
+from iacplatform.common.outbox.hint import hint
 from workspaces.task_status import ExecutionMode
 
 CONTROL = "control"
@@ -110,6 +111,7 @@ def start_threads(sender: Any, **_: Any) -> None:
     if CONTROL in queues:
         # Beside beat, which may be dead: together they sweep no more than one of them would.
         _threads.append(Periodic("sweep", sweep, SWEEP_SECONDS))
+        _threads.append(Periodic("outbox", hint, SWEEP_SECONDS))
     for thread in _threads:
         thread.start()
 

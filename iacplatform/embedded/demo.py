@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from iacplatform.embedded import show
+from iacplatform.embedded.checks import Checks, start_checks
 from iacplatform.embedded.client import PlatformClient
 from iacplatform.embedded.exceptions import DemoFailedError
 from iacplatform.embedded.stack import Stack, running_stack
@@ -41,8 +42,10 @@ def demo(console: Console, run_dir: Path, port: int) -> None:
     console.rule("iacplatform demo")
     with running_stack(run_dir, partial(announce, console), port=port) as stack:
         client = PlatformClient(stack.base_url, stack.token)
+        with announce(console, "Run task service with a mandatory and an advisory check"):
+            checks = start_checks(stack, client)
         with announce(console, "Workspace with an uploaded configuration and three variables"):
-            workspace = create_workspace(client)
+            workspace = create_workspace(client, checks)
         task = _plan(console, client, workspace)
         _apply(console, client, task)
     console.print("[green]✓[/] Everything that was started is stopped")
@@ -54,6 +57,9 @@ def _plan(console: Console, client: PlatformClient, workspace: dict[str, Any]) -
     _watch(console, client, task, until="apply_pending")
     console.rule("What the plan would do")
     show.plan(console, client.get(f"{_path(task)}/resource-changes", page_size=100))
+    console.rule("What the checks of the plan said")
+    show.checks(console, client.get(f"{_path(task)}/run-task-results"))
+    console.print("[dim]An advisory check warns. Had a mandatory one failed, so had the task.[/]")
     return task
 
 
@@ -112,8 +118,8 @@ def wait_for(client: PlatformClient, task: dict[str, Any], *statuses: str) -> st
     raise DemoFailedError(f"task #{task['id']} did not become {' or '.join(statuses)}")
 
 
-def create_workspace(client: PlatformClient) -> dict[str, Any]:
-    """A fresh workspace with the demo's configuration and variables."""
+def create_workspace(client: PlatformClient, checks: Checks) -> dict[str, Any]:
+    """A fresh workspace with the demo's configuration, variables and checks."""
     name = f"shop-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     workspace = client.post("/workspaces", {"name": name, "description": "The demo's shop"})
     path = f"/workspaces/{workspace['workspace_id']}"
@@ -121,6 +127,8 @@ def create_workspace(client: PlatformClient) -> dict[str, Any]:
     client.post(f"{path}/configuration-versions", files=archive)
     for variable in VARIABLES:
         client.post(f"{path}/variables", dict(variable))
+    for attachment in checks.attachments:
+        client.post(f"{path}/run-tasks", attachment)
     return workspace
 
 
@@ -147,21 +155,24 @@ def up(console: Console, run_dir: Path, port: int) -> None:
     console.rule("iacplatform")
     with running_stack(run_dir, partial(announce, console), port=port) as stack:
         client = PlatformClient(stack.base_url, stack.token)
+        with announce(console, "Run task service with a mandatory and an advisory check"):
+            checks = start_checks(stack, client)
         with announce(console, "A workspace with a plan that waits for approval"):
-            task = start_task(client, create_workspace(client))
+            task = start_task(client, create_workspace(client, checks))
             wait_for(client, task, "apply_pending")
-        _invite(console, stack, task)
+        _invite(console, stack, task, checks)
         while True:
             time.sleep(1)
             stack.supervisor.check()
 
 
-def _invite(console: Console, stack: Stack, task: dict[str, Any]) -> None:
+def _invite(console: Console, stack: Stack, task: dict[str, Any], checks: Checks) -> None:
     url = f"{stack.base_url}/api/v1{_path(task)}"
     header = f"-H 'Authorization: Bearer {stack.token}'"
     console.print(
         f"\n  Admin      {stack.base_url}/admin/\n"
         f"  API        {stack.base_url}/api/docs/\n"
+        f"  Run tasks  {checks.url}/\n"
         f"  Sign in    {stack.username} / {escape(stack.password)}\n"
         f"  API token  {stack.token}\n"
         f"\n[bold]Task #{task['id']} waits for your approval.[/] Approve it:\n\n"

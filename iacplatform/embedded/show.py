@@ -17,6 +17,7 @@ ACTIONS = {
     "read": ("<", "cyan"),
 }
 APPLY_STATUS = {"completed": "green", "failed": "red", "applying": "yellow", "pending": "dim"}
+CHECK_STATUS = {"passed": "green", "failed": "red", "error": "red", "timeout": "red"}
 LINE_STYLES = (
     (re.compile(r"^\s*\+"), "green"),
     (re.compile(r"^\s*-[^-]"), "red"),
@@ -55,6 +56,19 @@ def plan(console: Console, changes: dict[str, Any]) -> None:
         f"\n[bold]{counts['add']} to add, {counts['change']} to change, "
         f"{counts['destroy']} to destroy[/]"
     )
+
+
+def checks(console: Console, results: dict[str, Any]) -> None:
+    """Prints what the run tasks of a task answered."""
+    table = Table("Check", "Enforcement", "Status", "Message")
+    for row in results["items"]:
+        table.add_row(
+            Text(row["run_task_name"]),
+            row["enforcement_level"],
+            Text(row["status"], style=CHECK_STATUS.get(row["status"], "dim")),
+            Text(row["message"]),
+        )
+    console.print(table)
 
 
 def resources(console: Console, changes: dict[str, Any]) -> None:

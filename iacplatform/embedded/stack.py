@@ -24,7 +24,7 @@ MANAGE = (sys.executable, str(PROJECT / "manage.py"))
 USERNAME = "admin"
 # Pings find viewers who are gone; they themselves have nothing to say.
 WEBSOCKETS = ("--ws-ping-interval", "30", "--ws-ping-timeout", "30", "--ws-max-size", "4096")
-WORKERS = ("stages", "control")
+WORKERS = ("stages", "control", "delivery")
 LOOPBACK = "127.0.0.1"
 Announce = Callable[[str], AbstractContextManager[None]]
 
@@ -86,6 +86,8 @@ def platform_environment(run_dir: Path, base_url: str, known: dict[str, str]) ->
         "BASE_URL": base_url,
         "DATA_DIR": str(run_dir.absolute() / "data"),
         "ENGINE_URL_SCHEMES": "https,file",
+        # Services to try things with run on this machine; a deployment allows no such thing.
+        "OUTBOUND_ALLOWED_NETWORKS": f"{LOOPBACK}/32",
         "PYTHONPATH": str(PROJECT),
     }
 
@@ -134,9 +136,11 @@ def _start_stage_worker(supervisor: Supervisor, run_dir: Path, slots: int) -> No
 
 
 def _start(supervisor: Supervisor, run_dir: Path, base_url: str) -> None:
-    (run_dir / "control.log").unlink(missing_ok=True)
+    for worker in ("control", "delivery"):
+        (run_dir / f"{worker}.log").unlink(missing_ok=True)
     supervisor.start("web", web_command(base_url))
-    supervisor.start("control", [*MANAGE, "worker", "control", "delivery"])
+    supervisor.start("control", [*MANAGE, "worker", "control"])
+    supervisor.start("delivery", [*MANAGE, "worker", "delivery"])
     supervisor.start(
         "beat",
         beat_command(run_dir / "beat-schedule"),

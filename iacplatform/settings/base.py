@@ -66,6 +66,7 @@ INSTALLED_APPS = [
     "iacplatform.embedded",
     "workspaces",
     "executor",
+    "runtasks",
 ]
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
@@ -166,6 +167,12 @@ SPECTACULAR_SETTINGS = {
         "TaskTypeEnum": "workspaces.task_status.TaskType",
         "RequestedTaskTypeEnum": "workspaces.api.serializers.tasks.REQUESTED_TYPES",
         "OutputsSharingEnum": "workspaces.models.OutputsSharing",
+        "OutboxStatusEnum": "iacplatform.common.models.OutboxStatus",
+        "RunTaskStageEnum": "runtasks.models.RunTaskStage",
+        "RunTaskResultStatusEnum": "runtasks.models.ResultStatus",
+        "RunTaskCallbackStatusEnum": "runtasks.api.serializers.callbacks.STATUSES",
+        "EnforcementLevelEnum": "runtasks.models.EnforcementLevel",
+        "SignatureFormatEnum": "runtasks.models.SignatureFormat",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
@@ -204,10 +211,42 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 2.0,
         "options": {"queue": "control", "expires": 3},
     },
+    "expire-results": {
+        "task": "runtasks.tasks.expire_results",
+        "schedule": 2.0,
+        "options": {"queue": "control", "expires": 3},
+    },
+    "deliver-due": {
+        "task": "iacplatform.common.tasks.deliver_due",
+        "schedule": 2.0,
+        "options": {"queue": "delivery", "expires": 60},
+    },
+    "prune-outbox": {
+        "task": "iacplatform.common.tasks.prune_outbox",
+        "schedule": 3600.0,
+        "options": {"queue": "control", "expires": 3600},
+    },
 }
 
+# --- Outbox and outbound HTTP (docs/explanation/outbox.md)
+# Kind of entry → paths of the function that delivers it and of the one that is told when it dies.
+OUTBOX_DELIVERERS: dict[str, dict[str, str]] = {
+    "runtasks.webhook": {
+        "deliver": "runtasks.services.webhooks.deliver",
+        "on_dead": "runtasks.services.webhooks.give_up",
+    },
+}
+OUTBOX_DESTINATION_CONCURRENCY = env.int("OUTBOX_DESTINATION_CONCURRENCY", 4)
+OUTBOX_LEASE_SECONDS = env.float("OUTBOX_LEASE_SECONDS", 90.0)
+OUTBOX_KEEP_DAYS = env.int("OUTBOX_KEEP_DAYS", 30)
+OUTBOUND_ALLOWED_NETWORKS: list[str] = env.list("OUTBOUND_ALLOWED_NETWORKS", [])
+OUTBOUND_PROXY = env.str("OUTBOUND_PROXY", "")
+OUTBOUND_CA_FILE = env.str("OUTBOUND_CA_FILE", "")
+
 # --- Stages
-STAGE_GATES: list[str] = env.list("STAGE_GATES", [])
+# Functions that say, for the admin's page of a task, what their app knows of it.
+TASK_PAGE_SECTIONS = ["runtasks.admin.task_section.results_section"]
+STAGE_GATES: list[str] = env.list("STAGE_GATES", ["runtasks.gates.RunTaskGate"])
 LEASE_SECONDS = env.float("LEASE_SECONDS", 20.0)
 RENEW_SECONDS = env.float("RENEW_SECONDS", 5.0)
 RESCUE_HOST_WAIT_SECONDS = env.float("RESCUE_HOST_WAIT_SECONDS", 15.0)
@@ -234,6 +273,10 @@ SILENCE_TIMEOUT_SECONDS = env.int("SILENCE_TIMEOUT_SECONDS", 1800)
 ARCHIVE_MAX_BYTES = env.int("ARCHIVE_MAX_BYTES", 20 * 1024**2)
 ARCHIVE_MAX_UNPACKED_BYTES = env.int("ARCHIVE_MAX_UNPACKED_BYTES", 100 * 1024**2)
 ARCHIVE_MAX_FILES = env.int("ARCHIVE_MAX_FILES", 5000)
+
+# --- Run tasks
+RUN_TASK_WEBHOOK_WAITS = env.list("RUN_TASK_WEBHOOK_WAITS", [1.0, 5.0, 15.0], subcast=float)
+RUN_TASK_CALLBACK_MAX_BYTES = env.int("RUN_TASK_CALLBACK_MAX_BYTES", 32 * 1024**2)
 
 # --- Language, time, log
 LANGUAGE_CODE = "en"

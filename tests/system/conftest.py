@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.system.platform import Platform, start_platform
+from tests.system.run_task_service import RunTaskService, running_service
+from tests.system.run_tasks import RunTaskPlatform, start_run_task_platform
 
 
 @pytest.fixture(scope="session")
@@ -16,6 +18,22 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     directory = tmp_path_factory.mktemp("platform")
     directory.chmod(0o711)
     with start_platform(directory) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def run_task_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunTaskPlatform]:
+    """A platform with two stage slots whose tasks ask run task services on this machine."""
+    directory = tmp_path_factory.mktemp("run-tasks")
+    directory.chmod(0o711)
+    with start_run_task_platform(directory) as running:
+        yield running
+
+
+@pytest.fixture
+def service() -> Iterator[RunTaskService]:
+    """A run task service whose addresses behave as the test says."""
+    with running_service() as running:
         yield running
 
 

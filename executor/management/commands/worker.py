@@ -11,7 +11,7 @@ from iacplatform.celery import app
 from workspaces.task_status import ExecutionMode
 
 KINDS = ("stages", "control", "delivery")
-SLOTS = {"stages": 8, "control": 2, "delivery": 4}
+SLOTS = {"stages": 8, "control": 2, "delivery": 16}
 
 
 class Command(BaseCommand):
@@ -29,7 +29,10 @@ class Command(BaseCommand):
             help="execution mode whose stages it runs (default: local)",
         )
         parser.add_argument(
-            "--slots", type=int, default=0, help="how many at once (default: 8 stages, 2 control)"
+            "--slots",
+            type=int,
+            default=0,
+            help="how many at once (default: 8 stages, 2 control, 16 delivery)",
         )
 
     def handle(self, *_: Any, **options: Any) -> None:

@@ -53,6 +53,8 @@ def test_the_demo_applies_a_real_change_and_leaves_no_process(run_dir: Path) -> 
 
     assert result.returncode == 0, result.stdout + result.stderr
     assert "7 to add, 0 to change, 0 to destroy" in result.stdout
+    for check in ("policy +│ mandatory +│ passed", "cost-estimate +│ advisory +│ failed"):
+        assert re.search(check, result.stdout)
     assert "Apply complete! Resources: 7 added" in result.stdout
     assert "https://shop-demo.example.com" in result.stdout
     assert re.search(r"State version \S*1", result.stdout)

@@ -11,6 +11,8 @@ from django.utils import timezone
 
 from executor.models import WorkerHost
 from iacplatform.accounts.models import APIToken, User
+from iacplatform.common.models import OutboxEntry
+from runtasks.models import RunTask, RunTaskResult, WorkspaceRunTask
 from tests.admin_pages import act, address, list_page, page, planned_task, refusals, text
 from tests.factories import (
     APITokenFactory,
@@ -23,6 +25,7 @@ from tests.factories import (
     UserFactory,
     VariableFactory,
 )
+from tests.runtasks.factories import AttachmentFactory, ResultFactory
 from workspaces.models import (
     AppliedState,
     ConfigurationVersion,
@@ -64,6 +67,11 @@ def one_of_each(name: str, user: User) -> WorkspaceTask:
     APITokenFactory.create(user=user)
     WorkerHost.objects.create(name=name, mode="local", last_seen=timezone.now())
     EngineVersionFactory.create()
+    OutboxEntry.objects.create(
+        kind="test", key=name, payload={"token": SECRET}, max_attempts=1, waits=[1.0]
+    )
+    attachment = AttachmentFactory.create(workspace=workspace, created_by=user)
+    ResultFactory.create(task=task, run_task=attachment.run_task)
     return task
 
 
@@ -80,6 +88,8 @@ def put_secrets_everywhere(task: WorkspaceTask) -> None:
     TaskPlan.objects.update(plan_file=content, plan_json=content)
     AppliedState.objects.create(task=task, token=1, content=content, succeeded=True)
     APIToken.objects.update(digest=SECRET)
+    RunTask.objects.update(hmac_key=SECRET)
+    RunTaskResult.objects.update(access_token=SECRET)
     RemoteDataToken.objects.create(
         digest=SECRET, source_workspace=workspace, task=task, expires_at=timezone.now()
     )
@@ -120,11 +130,15 @@ def test_values_from_before_a_variable_became_sensitive_are_hidden_too(browser: 
 
 READ_ONLY = [
     ConfigurationVersion,
+    OutboxEntry,
+    RunTask,
+    RunTaskResult,
     StateVersion,
     Workspace,
     WorkspaceOutput,
     WorkspaceRemoteData,
     WorkspaceResource,
+    WorkspaceRunTask,
     WorkspaceTask,
     WorkspaceVariable,
 ]

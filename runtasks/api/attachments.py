@@ -1,0 +1,68 @@
+"""Which RunTasks a workspace's tasks are checked by."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+
+from runtasks.api.serializers.run_tasks import (
+    AttachmentSerializer,
+    NewAttachmentSerializer,
+    WorkspaceRunTasksSerializer,
+)
+from runtasks.models import RunTask, WorkspaceRunTask
+from runtasks.services.configuration import attach, detach, update_attachment
+from runtasks.services.selection import global_run_tasks
+from workspaces.api.access import WorkspaceView
+
+
+class AttachmentViewSet(
+    mixins.RetrieveModelMixin,
+    mixins.UpdateModelMixin,
+    mixins.DestroyModelMixin,
+    WorkspaceView[WorkspaceRunTask],
+):
+    """The attachments of a workspace."""
+
+    queryset = WorkspaceRunTask.objects.all()
+    serializer_class = AttachmentSerializer
+    filter_backends = []
+    lookup_field = "workspace_run_task_id"
+
+    def rows(self) -> QuerySet[WorkspaceRunTask]:
+        """Those of the workspace, in the order in which they are asked."""
+        return self.workspace.run_tasks.select_related("run_task", "created_by")
+
+    @extend_schema(
+        operation_id="workspaces_run_tasks_overview", responses=WorkspaceRunTasksSerializer
+    )
+    def overview(self, request: Request, **_: Any) -> Response:
+        """The workspace's attachments, and the global RunTasks that none of them replaces."""
+        shown = {
+            "workspace_run_tasks": self.rows(),
+            "global_run_tasks": global_run_tasks(self.workspace),
+        }
+        return Response(WorkspaceRunTasksSerializer(shown).data)
+
+    @extend_schema(request=NewAttachmentSerializer, responses={201: AttachmentSerializer})
+    def create(self, request: Request, **_: Any) -> Response:
+        """Attaches a RunTask to a stage. In this workspace it replaces the RunTask's global configuration."""
+        context = {"run_tasks": RunTask.objects.usable_by(self.workspace)}
+        serializer = NewAttachmentSerializer(data=request.data, context=context)
+        serializer.is_valid(raise_exception=True)
+        fields = serializer.validated_data
+        attachment = attach(self.workspace, fields.pop("run_task_id"), user=self.user, **fields)
+        return Response(AttachmentSerializer(attachment).data, status=201)
+
+    def perform_update(self, serializer: BaseSerializer[WorkspaceRunTask]) -> None:
+        """Changes an attachment; tasks that wait already keep the terms they came with."""
+        assert serializer.instance is not None  # noqa: S101
+        update_attachment(serializer.instance, **serializer.validated_data)
+
+    def perform_destroy(self, instance: WorkspaceRunTask) -> None:
+        """Removes an attachment."""
+        detach(instance)

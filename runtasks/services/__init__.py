@@ -1,0 +1,1 @@
+"""Verbs of the app; views, Celery tasks and admin actions call them."""
