@@ -8,6 +8,7 @@ import argparse
 import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from tests.faults.registry import all_faults
 from tests.faults.runner import Result, chosen, run_faults, table_of
 
 SECONDS_A_MINUTE = 60
+TERMINATED = 128 + signal.SIGTERM
 
 
 def main() -> int:
@@ -36,6 +38,8 @@ def main() -> int:
     chaos.add_argument("--seed", type=int, default=random.randrange(10**6))
     commands.add_parser("measure", help="how long the platform takes")
     arguments = parser.parse_args()
+    # Whoever ends this run ends the cluster with it: a worker alone would wait for PostgreSQL without end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     console = Console(width=None if sys.stdout.isatty() else 160)
     directory = scratch_directory()
     if arguments.command == "chaos":
