@@ -26,8 +26,20 @@ def run_task_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunT
     """A platform with two stage slots whose tasks ask run task services on this machine."""
     directory = tmp_path_factory.mktemp("run-tasks")
     directory.chmod(0o711)
-    with start_run_task_platform(directory) as running:
+    with contextlib.ExitStack() as stack:
+        with servers_of_its_own():
+            running = stack.enter_context(start_run_task_platform(directory))
         yield running
+
+
+@contextlib.contextmanager
+def servers_of_its_own() -> Iterator[None]:
+    """Two platforms on one database and one Redis would do each other's work."""
+    shared = {name: os.environ.pop(name) for name in ("DATABASE_URL", "REDIS_URL")}
+    try:
+        yield
+    finally:
+        os.environ.update(shared)
 
 
 @pytest.fixture
