@@ -14,11 +14,13 @@ from executor.exceptions import Fenced
 from workspaces.models import TaskStage
 from workspaces.task_status import Stage
 
+# Of a stage that was put off, again and again perhaps, the first try counts as its start.
 CLAIM = """
 UPDATE workspaces_taskstage AS stage
    SET status = 'running', token = %(token)s, owner = %(host)s,
        lease_until = clock_timestamp() + %(lease)s * interval '1 second', attempts = stage.attempts + 1,
-       started_at = clock_timestamp(), message = ''
+       started_at = CASE WHEN stage.not_before IS NULL THEN clock_timestamp() ELSE stage.started_at END,
+       message = ''
   FROM workspaces_workspacetask AS task
  WHERE task.id = stage.task_id AND stage.id = %(stage)s AND stage.status = 'ready'
    AND stage.name = ANY(%(known)s) AND task.status = 'running'
@@ -80,7 +82,8 @@ WITH given_back AS (
        SET status = 'ready', token = NULL, lease_until = NULL, attempts = attempts - 1,
            message = %(message)s, dispatched_at = NULL, dispatch_count = 0,
            prefer_host = CASE WHEN %(elsewhere)s THEN '' ELSE owner END,
-           not_before = clock_timestamp() + %(wait)s * interval '1 second',
+           not_before = CASE WHEN %(wait)s > 0
+               THEN clock_timestamp() + %(wait)s * interval '1 second' END,
            reserved_until = CASE WHEN %(elsewhere)s THEN NULL
                ELSE clock_timestamp() + (%(wait)s + %(reserved)s) * interval '1 second' END
      WHERE id = %(stage)s AND token = %(token)s AND status = 'running'
@@ -200,7 +203,7 @@ def end_attempt(claim: Claim, outcome: StageOutcome) -> bool:
 
 
 def give_back(claim: Claim, message: str, last_line: int, *, elsewhere: bool, wait: float) -> bool:
-    """Makes the stage ready again: for any host if ``elsewhere``, else for this one in ``wait`` seconds.
+    """Makes the stage ready again, in ``wait`` seconds: for any host if ``elsewhere``, else for this one.
 
     This one has a while to come back for it, and then anybody may. Says whether it did: a claim that
     is no longer ours has been taken away, and that is as good.

@@ -3,7 +3,6 @@
 from functools import partial
 
 import structlog
-from celery import current_app
 from django.db import connection, transaction
 from django.db.models import F
 from kombu import Exchange, Queue
@@ -11,6 +10,7 @@ from kombu.exceptions import KombuError
 from redis import RedisError
 
 from executor.models import fresh
+from iacplatform.common.hints import send_hint
 from workspaces.models import TaskStage
 
 MARK = """
@@ -85,7 +85,7 @@ def dispatch(stage_id: int, *, shared: bool = False) -> bool:
 
 def _publish(stage_id: int, queue: Queue) -> bool:
     try:
-        current_app.send_task(RUN_STAGE, (stage_id,), queue=queue.name, declare=[queue])
+        send_hint(RUN_STAGE, stage_id, queue=queue.name, declare=[queue])
     except (KombuError, RedisError, OSError) as error:
         # The row is the truth: the sweep sends the hint again when Redis is back.
         logger.warning("dispatch_failed", stage_id=stage_id, queue=queue.name, error=str(error))

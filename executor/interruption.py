@@ -7,7 +7,7 @@ from django.db.models.functions import Now
 
 from executor.task_spec import limits_of
 from workspaces.models import AppliedState, StateCheckpoint, StateSource, TaskStage, WorkspaceTask
-from workspaces.services.applied_states import FOUND
+from workspaces.services.applied_states import FOUND, interrupted_by
 from workspaces.services.queue import open_stage
 from workspaces.task_status import Stage
 
@@ -56,10 +56,10 @@ def store_interrupted(
 
 
 def what_happened(task: WorkspaceTask, source: StateSource, note: str = "") -> str:
-    """What the person reads who started a task whose apply was interrupted."""
+    """What the person reads who started a task whose worker was lost while it applied."""
+    lost = interrupted_by(task.apply_owner, lost_worker=True)
     return (
-        f"The apply was interrupted: worker {task.apply_owner} was lost while it applied. "
-        f"{FOUND[source]} {note}"
+        f"The apply was interrupted. {lost} {FOUND[source]} {note}"
         "The plan is not applied again: a new task shows what is left to do."
     )
 

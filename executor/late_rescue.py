@@ -1,4 +1,4 @@
-"""A host that comes back after its apply was given up may know the whole state (design §3)."""
+"""The host of an apply whose state was given up may know the whole of it after all (design §3)."""
 
 from functools import partial
 
@@ -14,10 +14,11 @@ from executor.lost_lines import append_line
 from iacplatform.terraform.exceptions import StateError
 from iacplatform.terraform.state import is_newer, read_state
 from workspaces.models import AppliedState, StateSource, StateVersion, Workspace, WorkspaceTask
-from workspaces.services.applied_states import DOUBTFUL
+from workspaces.services.applied_states import DOUBTFUL, FOUND
 from workspaces.services.locks import release_task_lock
 from workspaces.services.queue import start_next
 from workspaces.services.state import save_state_version
+from workspaces.task_status import Stage, StageStatus
 
 logger = structlog.get_logger(__name__)
 
@@ -52,14 +53,14 @@ def _settle(workspace: Workspace, task: WorkspaceTask, content: bytes | None) ->
             workspace.pk,
             content,
             task=task,
-            description=f"Found when {settings.WORKER_HOST} came back, which applied task #{task.pk}",
+            description=f"Found later on {settings.WORKER_HOST}, which applied task #{task.pk}",
             recovered_from=StateSource.WORK_DIRECTORY,
         )
     elif not _says_the_same(content, known):
         return False
     _resolve(task)
     append_line(
-        task, f"{settings.WORKER_HOST} came back with the whole state: the workspace is unlocked."
+        task, f"{settings.WORKER_HOST} has the whole state after all: the workspace is unlocked."
     )
     logger.info("late_state_found", task_id=task.pk)
     return True
@@ -77,7 +78,7 @@ def _says_the_same(content: bytes | None, known: StateVersion | None) -> bool:
 
 
 def _resolve(task: WorkspaceTask) -> None:
-    error = what_happened(task, StateSource.WORK_DIRECTORY)
+    error = _error(task)
     AppliedState.objects.filter(task=task).update(
         source=StateSource.WORK_DIRECTORY,
         content=None,
@@ -90,6 +91,14 @@ def _resolve(task: WorkspaceTask) -> None:
     transaction.on_commit(partial(start_next, task.workspace_id))
 
 
+def _error(task: WorkspaceTask) -> str:
+    """Why the task has failed; where its worker lived, what that said stays."""
+    if task.stages.filter(name=Stage.APPLYING, status=StageStatus.LOST).exists():
+        return what_happened(task, StateSource.WORK_DIRECTORY)
+    said = AppliedState.objects.values_list("error", flat=True).get(task=task)
+    return f"{said}\n{FOUND[StateSource.WORK_DIRECTORY]}"
+
+
 def _keep_aside(workspace: Workspace, applied: AppliedState, content: bytes | None) -> None:
     """A person has gone on without this state: it is only put where it can be found."""
     task = applied.task
@@ -100,5 +109,5 @@ def _keep_aside(workspace: Workspace, applied: AppliedState, content: bytes | No
     name = f"ws_{workspace.workspace_id}_task_{task.pk}_late.tfstate"
     settings.STATE_BACKUP_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_private(settings.STATE_BACKUP_DIR / name, content)
-    append_line(task, f"{settings.WORKER_HOST} came back with a newer state, kept there as {name}.")
+    append_line(task, f"{settings.WORKER_HOST} has a newer state, which is kept there as {name}.")
     logger.error("late_state_kept_aside", task_id=task.pk, path=name)

@@ -58,7 +58,9 @@ def remove_directory(workspace_id: str, task_id: int) -> bool:
             workdir.remove()
     except WorkDirectoryBusyError:
         return False
-    return True
+    except FileNotFoundError:
+        pass  # another process of this host was faster
+    return not workdir.exists()
 
 
 def _has_given_all(task: WorkspaceTask, workdir: WorkDirectory) -> bool:

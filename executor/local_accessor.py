@@ -22,6 +22,7 @@ from executor.exceptions import Fenced
 from executor.progress import store_progress
 from executor.task_spec import build_task_spec
 from iacplatform.common.encryption import seal
+from iacplatform.common.outage import Spared
 from iacplatform.common.retry import retry_transaction
 from iacplatform.terraform.state import read_state
 from workspaces import log_stream
@@ -237,6 +238,8 @@ class LocalAccessor:
     def _publish(self, messages: list[dict[str, Any]]) -> None:
         try:
             log_stream.publish(self._claim.task_id, messages, token=self._claim.token)
+        except Spared:
+            return  # it was said when Redis did not answer
         except (RedisError, OSError) as error:
             logger.warning("log_publish_failed", task_id=self._claim.task_id, error=str(error))
 

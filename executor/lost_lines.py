@@ -2,8 +2,8 @@
 
 A line is in Redis 50 ms after the engine wrote it and in the database within a second. Where the worker
 dies in between, the lines are stored from Redis, under the numbers by which viewers know them. What is in
-neither is in the work directory: the next attempt there begins with it. So nothing of the platform's own
-is written behind the lines of a lost attempt, or that could not tell what is stored already.
+neither is in the work directory: the next attempt there begins with it, after it has compared its lines
+with what is stored under their numbers.
 """
 
 from collections.abc import Iterable
@@ -12,15 +12,17 @@ from functools import partial
 from itertools import groupby, islice
 
 import structlog
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Max
 from redis import RedisError
 
-from executor.core.accessor import LogLine
+from executor.core.accessor import LineKind, LogLine
 from executor.core.left_lines import left_log
-from executor.core.messages import message_lines
+from executor.core.messages import Level, message_lines
 from executor.core.redaction import Redactor
 from executor.core.workdir import WorkDirectory
+from executor.models import StoredLeftovers
 from executor.task_spec import sensitive_values_of
 from workspaces import log_stream
 from workspaces.exceptions import SnapshotInvalid
@@ -48,7 +50,8 @@ def store_published(stage: TaskStage) -> None:
 def store_left(task: WorkspaceTask, workdir: WorkDirectory) -> None:
     """Stores, behind all others, the lines that attempts have left in the directory of an ended task.
 
-    To be called under the lock of the directory. What cannot be masked is not shown to anybody.
+    Once for each host, however often it is called. To be called under the lock of the directory. What
+    cannot be masked is not shown to anybody.
     """
     try:
         redactor = Redactor(sensitive_values_of(task))
@@ -57,27 +60,41 @@ def store_left(task: WorkspaceTask, workdir: WorkDirectory) -> None:
         return
     with transaction.atomic():
         WorkspaceTask.objects.select_for_update(of=("self",), no_key=True).get(pk=task.pk)
-        known, last = partial(stored_texts, task.pk), last_stored_line(task.pk)
-        left = left_log(workdir.attempts, redactor, known, last_line=last)
-        try:
-            while lines := list(islice(left, LINES_PER_ROW)):
-                _store(task, lines)
-        except (OSError, ValueError, LookupError, TypeError) as error:
-            # An engine may have written what it likes in there.
-            logger.warning("left_lines_unreadable", task_id=task.pk, error=type(error).__name__)
+        from_here = {"task": task, "host": settings.WORKER_HOST}
+        if StoredLeftovers.objects.filter(**from_here).exists():
+            return
+        if _store_all_left(task, workdir, redactor):
+            StoredLeftovers.objects.create(**from_here)
 
 
-def append_line(task: WorkspaceTask, text: str) -> None:
-    """Writes a line of the platform's own behind all others of a task that has ended.
+def _store_all_left(task: WorkspaceTask, workdir: WorkDirectory, redactor: Redactor) -> bool:
+    """Says whether there was anything."""
+    known, last = partial(stored_texts, task.pk), last_stored_line(task.pk)
+    left = left_log(workdir.attempts, redactor, known, last_line=last)
+    found = False
+    try:
+        while lines := list(islice(left, LINES_PER_ROW)):
+            _store(task, lines)
+            found = True
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        # An engine may have written what it likes in there.
+        logger.warning("left_lines_unreadable", task_id=task.pk, error=type(error).__name__)
+    return found
 
-    Belongs into a transaction that has locked the task's row.
+
+def append_line(task: WorkspaceTask, text: str, *, level: Level = "WARN") -> None:
+    """Writes a line of the platform's own behind all others of a task on which nobody works.
+
+    Belongs into a transaction that has locked the task's row, and the stage's from which it takes the
+    work: whoever had it cannot store lines any more, and the next attempt counts on from this one.
     """
     stage = task.stages.order_by("position").last()
     first = last_stored_line(task.pk) + 1
     now = datetime.now(UTC)
     name = stage.name if stage else task.stage
-    texts = enumerate(message_lines("WARN", text), first)
-    _store(task, [LogLine(number, line, "output", name, now) for number, line in texts])
+    kind: LineKind = "error" if level == "ERROR" else "output"
+    texts = enumerate(message_lines(level, text), first)
+    _store(task, [LogLine(number, line, kind, name, now) for number, line in texts])
 
 
 def last_stored_line(task_id: int) -> int:

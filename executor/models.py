@@ -5,6 +5,8 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import models
 
+from workspaces.models import WorkspaceTask
+
 HEARTBEATS = 3
 
 
@@ -36,3 +38,22 @@ class ReconcilerState(models.Model):
 
     def __str__(self) -> str:
         return f"last worked {self.last_ok}"
+
+
+class StoredLeftovers(models.Model):
+    """Says that the log of a task that has ended has what attempts had left of it on a host.
+
+    Written in the transaction that stores those lines: where the worker dies before it has removed them
+    from its disk, they are not stored again.
+    """
+
+    task = models.ForeignKey(WorkspaceTask, on_delete=models.CASCADE, related_name="+")
+    host = models.CharField(max_length=255)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["task", "host"], name="leftovers_are_stored_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"lines of {self.task} from {self.host}"

@@ -8,6 +8,7 @@ nothing and doubles nothing.
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from typing import Protocol
 
@@ -29,6 +30,7 @@ from workspaces.gates import Refused, gates_for
 from workspaces.models import AppliedState, ApplyStatus, TaskStage, WorkspaceTask
 from workspaces.services import locks
 from workspaces.services.applied_states import finish_apply, lock_reason
+from workspaces.services.gates import close_gate, enter_gate
 from workspaces.services.queue import open_stage
 from workspaces.services.snapshots import validate_snapshot
 from workspaces.services.tasks import start_apply
@@ -44,6 +46,9 @@ from workspaces.transitions import SYSTEM, transition
 
 CLOSE_SECONDS = 120.0
 POSTPONED_SECONDS = 10.0
+# An engine that plans is gone seconds after its worker; where no other host takes the stage, for how long
+# its task waits for one that is not.
+LONGEST_WAIT = timedelta(minutes=10)
 GIVEN_BACK = frozenset({"handed_over", "postponed"})
 ENDS_AN_APPLY = frozenset({Stage.APPLYING, Stage.RESCUE})
 AFTER_APPLY = Stage.POST_APPLY_RUN_TASKS
@@ -76,13 +81,20 @@ def _close(claim: Claim, outcome: StageOutcome) -> bool:
 
 
 def _wait_or_give_up(claim: Claim, outcome: StageOutcome) -> StageOutcome:
-    task = WorkspaceTask.objects.select_related("workspace").get(pk=claim.task_id)
-    return replace(outcome, result="failed") if engine_outlived_its_time(task) else outcome
+    """Fails a stage that has been put off for too long because of an engine that does not end."""
+    if claim.name == Stage.RESCUE:
+        task = WorkspaceTask.objects.select_related("workspace").get(pk=claim.task_id)
+        too_long = engine_outlived_its_time(task)
+    else:
+        begun = TaskStage.objects.filter(pk=claim.stage_id, started_at__lt=Now() - LONGEST_WAIT)
+        too_long = begun.exists()
+    return replace(outcome, result="failed") if too_long else outcome
 
 
 def _give_back(claim: Claim, outcome: StageOutcome) -> None:
-    elsewhere = outcome.result == "handed_over"
-    wait = 0.0 if elsewhere else POSTPONED_SECONDS
+    # Only the host that applied has the directory that a rescue is for.
+    elsewhere = claim.name != Stage.RESCUE
+    wait = POSTPONED_SECONDS if outcome.result == "postponed" else 0.0
     with transaction.atomic():
         if give_back(claim, outcome.message, outcome.last_line, elsewhere=elsewhere, wait=wait):
             dispatch_elsewhere_after_commit(claim.stage_id)
@@ -131,7 +143,7 @@ def advance(
         if name not in GATES:
             send(open_stage(task, after.phase, name, position=after.position + 1))
             return
-        gate = _enter_gate(task, after, name)
+        gate = enter_gate(task, after.phase, name, position=after.position + 1)
         if gate is None:
             continue
         if gate.status == StageStatus.WAITING:
@@ -140,35 +152,10 @@ def advance(
     decide(task)
 
 
-def _enter_gate(task: WorkspaceTask, after: Link, name: str) -> TaskStage | None:
-    """The gate's row, waiting or done; ``None`` if nothing has a say here."""
-    gates = gates_for(task, name)
-    if not gates:
-        return None
-    WorkspaceTask.objects.filter(pk=task.pk).update(stage=name)
-    task.stage = name
-    stage = open_stage(
-        task, after.phase, name, position=after.position + 1, status=StageStatus.WAITING
-    )
-    answers = [gate.enter(stage) for gate in gates]
-    if "wait" not in answers:
-        _close_gate(stage)
-        stage.status = StageStatus.DONE
-    return stage
-
-
-def _close_gate(
-    stage: TaskStage, status: StageStatus = StageStatus.DONE, message: str = ""
-) -> bool:
-    said = {"message": message} if message else {}
-    waiting = TaskStage.objects.filter(pk=stage.pk, status=StageStatus.WAITING)
-    return bool(waiting.update(status=status, finished_at=Now(), **said))
-
-
 def open_gate(stage: TaskStage) -> bool:
     """Lets a task that waits at a gate go on; False if it no longer waits. Callable any number of times."""
     with transaction.atomic():
-        if not _close_gate(stage):
+        if not close_gate(stage):
             return False
         task = WorkspaceTask.objects.select_for_update(of=("self",), no_key=True).get(
             pk=stage.task_id
@@ -181,7 +168,7 @@ def open_gate(stage: TaskStage) -> bool:
 def refuse_gate(stage: TaskStage, message: str) -> bool:
     """Ends a task that waits at a gate as failed; False if it no longer waits."""
     with transaction.atomic():
-        if not _close_gate(stage, StageStatus.FAILED, message):
+        if not close_gate(stage, StageStatus.FAILED, message):
             return False
         task = WorkspaceTask.objects.select_for_update(of=("self",), no_key=True).get(
             pk=stage.task_id
@@ -250,7 +237,7 @@ def _finish_apply(task: WorkspaceTask, claim: Claim, outcome: StageOutcome) -> N
         result = "cancelled" if applied.cancelled else "failed"
         return end_task(task, result, applied.error, keep_locked=lock_reason(applied))
     finish_apply(task)
-    _enter_gate(task, claim, AFTER_APPLY)
+    enter_gate(task, claim.phase, AFTER_APPLY, position=claim.position + 1)
     return None
 
 

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 
 from executor.dispatch import dispatch_after_commit
 from executor.interruption import fall_back_to_checkpoint, open_rescue, reserve_for_owner
-from executor.lost_lines import store_published
+from executor.lost_lines import append_line, store_published
 from executor.pipeline import advance, end_task, fail_unsaved
 from workspaces.models import TaskStage, WorkspaceTask
 from workspaces.task_status import Stage, StageStatus
@@ -81,8 +81,11 @@ def _take_over(task: WorkspaceTask, stage: TaskStage) -> None:
         end_task(task, "cancelled", task.cancel_reason)
     elif stage.attempts > _retries(task, stage):
         _close(stage, StageStatus.LOST)
+        append_line(task, _lost_again(stage), level="ERROR")
         GIVE_UP.get(stage.name, _fail)(task, stage)
     else:
+        again = f"attempt {stage.attempts + 1} of {_retries(task, stage) + 1}"
+        append_line(task, f"Worker {stage.owner} was lost in {stage.name}: {again} follows.")
         _make_ready(task, stage)
         dispatch_after_commit(stage)
 
@@ -103,6 +106,7 @@ def _make_ready(task: WorkspaceTask, stage: TaskStage) -> None:
     stage.status, stage.token, stage.lease_until = StageStatus.READY, None, None
     stage.message = f"worker {stage.owner} was lost in attempt {stage.attempts}"
     stage.prefer_host, stage.dispatched_at, stage.dispatch_count = stage.owner, None, 0
+    stage.not_before = None
     stage.save()
     if stage.name == Stage.RESCUE:
         reserve_for_owner(stage, task)

@@ -8,26 +8,36 @@ from pathlib import Path
 
 from pytest_django import Settings
 
+from iacplatform.common.redis_client import redis_client, redis_outage
+from iacplatform.common.redis_url import broker_url
 from iacplatform.embedded.processes import wait_until_ready
 from iacplatform.embedded.redis import redis as embedded_redis
 from iacplatform.embedded.service import Service
+from tests.absent_broker import broker_at
 from workspaces import cancel_signal
 
 
 @contextmanager
 def own_redis(directory: Path, settings: Settings) -> Iterator[Service]:
-    """Starts a server and lets the cancel keys live there."""
+    """Starts a server and uses it for everything but the live logs of viewers."""
     with (
         (directory / "lock").open("w") as lock,
         embedded_redis(directory, lock=lock.fileno()) as server,
     ):
         wait_until_ready(server.child, server.ready)
         settings.REDIS_URL = server.url
-        cancel_signal._client.cache_clear()
+        _connect_anew()
         try:
-            yield server
+            with broker_at(broker_url(server.url)):
+                yield server
         finally:
-            cancel_signal._client.cache_clear()
+            _connect_anew()
+
+
+def _connect_anew() -> None:
+    redis_client.cache_clear()
+    cancel_signal._client.cache_clear()
+    redis_outage.end()
 
 
 @contextmanager

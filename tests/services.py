@@ -1,5 +1,7 @@
 """A pytest plugin: PostgreSQL and Redis for the session, up before Django reads its settings.
 
+What the process remembers of an outage, which a test has made, ends with the test.
+
 Where ``DATABASE_URL`` or ``REDIS_URL`` is set, that server is used. All files are in a directory
 that goes with the session.
 """
@@ -7,7 +9,7 @@ that goes with the session.
 import base64
 import os
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -32,3 +34,13 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     os.environ.setdefault("ENCRYPTION_KEYS", base64.urlsafe_b64encode(os.urandom(32)).decode())
     os.environ.setdefault("DATA_DIR", str(directory / "data"))
     return (yield)
+
+
+@pytest.fixture(autouse=True)
+def _outages_end() -> Iterator[None]:
+    from iacplatform.common.hints import broker_outage  # noqa: PLC0415  imports settings
+    from iacplatform.common.redis_client import redis_outage  # noqa: PLC0415  imports settings
+
+    yield
+    broker_outage.end()
+    redis_outage.end()

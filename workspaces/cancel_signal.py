@@ -12,6 +12,8 @@ from typing import Any
 import redis
 from django.conf import settings
 
+from iacplatform.common.redis_client import redis_outage
+
 CLAIM_SECONDS = 60
 MARKER_SECONDS = 86400
 TIMEOUT_SECONDS = 0.5
@@ -63,7 +65,8 @@ def announce(task_id: int, reason: str, *, force: bool = False) -> None:
     Raises ``redis.RedisError``. A forced cancellation after a first one changes the key again.
     """
     marker = MARKER + (reason.strip() or DEFAULT_REASON) + (" (forced)" if force else "")
-    _client().set(key(task_id), marker, ex=MARKER_SECONDS)
+    with redis_outage.watched():
+        _client().set(key(task_id), marker, ex=MARKER_SECONDS)
 
 
 def claim(task_id: int, host: str, token: int) -> str:

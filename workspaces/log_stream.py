@@ -12,7 +12,7 @@ from typing import Any
 
 import redis.asyncio
 
-from iacplatform.common.redis_client import redis_client
+from iacplatform.common.redis_client import redis_client, redis_outage
 
 # Appends what an attempt says, unless its task was taken over from it: the numbers of its lines now
 # belong to another, and viewers would be shown both.
@@ -86,10 +86,11 @@ def _append(task_id: int, first: int, last: int, body: str, token: int) -> None:
     if first and len(body) > LARGEST_BATCH:
         body = ""
     append = redis_client().register_script(APPEND)
-    append(
-        keys=[stream_key(task_id), _fence_key(task_id)],
-        args=[token, KEEP_BATCHES, KEEP_SECONDS, first, last, body],
-    )
+    with redis_outage.watched():
+        append(
+            keys=[stream_key(task_id), _fence_key(task_id)],
+            args=[token, KEEP_BATCHES, KEEP_SECONDS, first, last, body],
+        )
 
 
 def take_over(task_id: int, token: int) -> list[Message]:
@@ -100,7 +101,8 @@ def take_over(task_id: int, token: int) -> list[Message]:
     pipeline = redis_client().pipeline(transaction=True)
     pipeline.set(_fence_key(task_id), token + 1, ex=KEEP_SECONDS)
     pipeline.xrange(stream_key(task_id))
-    _, entries = pipeline.execute()
+    with redis_outage.watched():
+        _, entries = pipeline.execute()
     batches = [_batch(entry_id, fields) for entry_id, fields in entries]
     return [json.loads(text) for batch in batches if batch.last_line for text in batch.texts]
 

@@ -21,14 +21,35 @@ def exclusive(path: Path, cancel: CancelToken, seconds: float) -> Iterator[int]:
     """Holds an exclusive lock on ``path`` and gives its descriptor.
 
     A process that inherits the descriptor holds the lock too. Raises :class:`LockHeldError` when it
-    is not free within ``seconds`` and :class:`TaskCancelled` when a stop is requested meanwhile.
+    is not free within ``seconds``, :class:`TaskCancelled` when a stop is requested meanwhile, and
+    :class:`FileNotFoundError` when the folder is gone.
     """
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    fd = _lock(path, cancel, time.monotonic() + seconds)
     try:
-        _acquire(fd, cancel, time.monotonic() + seconds)
         yield fd
     finally:
         os.close(fd)
+
+
+def _lock(path: Path, cancel: CancelToken, deadline: float) -> int:
+    """Locks the file that is at ``path`` then: who held it before may have removed it with its folder."""
+    while True:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            _acquire(fd, cancel, deadline)
+        except BaseException:
+            os.close(fd)
+            raise
+        if _is_at(path, fd):
+            return fd
+        os.close(fd)
+
+
+def _is_at(path: Path, fd: int) -> bool:
+    try:
+        return os.path.samestat(os.fstat(fd), os.lstat(path))
+    except FileNotFoundError:
+        return False
 
 
 def _acquire(fd: int, cancel: CancelToken, deadline: float) -> None:

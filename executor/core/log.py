@@ -51,14 +51,21 @@ class TaskLog:
         self._places: dict[Stream, Place] = {}
         self._taken_over: list[Path] = []
         self._first_line = first_line
-        self._marker_held = False
+        self._begin_held = False
         self.last_line = first_line - 1
 
-    def marker(self, boundary: Literal["BEGIN", "END"], *, held: bool = False) -> None:
-        """Writes where the stage begins or ends; a ``held`` BEGIN is written before the next line."""
-        if held:
-            self._marker_held = True
-            return
+    def hold_begin(self) -> None:
+        """Lets the marker of the stage's begin be written before the next line, if one comes."""
+        self._begin_held = True
+
+    def begin(self) -> None:
+        """Writes the marker that is held, if it still is."""
+        if self._begin_held:
+            self._begin_held = False
+            self.marker("BEGIN")
+
+    def marker(self, boundary: Literal["BEGIN", "END"]) -> None:
+        """Writes where the stage begins or ends."""
         self._write([marker_line(self._stage, boundary)], "stage_marker")
 
     def message(self, level: Level, message: str) -> None:
@@ -136,9 +143,7 @@ class TaskLog:
     def _write(self, texts: Sequence[str], kind: LineKind, place: Place | None = None) -> None:
         if not texts:
             return
-        if self._marker_held:
-            self._marker_held = False
-            self.marker("BEGIN")
+        self.begin()
         now = datetime.now(UTC)
         numbered = enumerate(texts, self.last_line + 1)
         lines = [LogLine(number, text, kind, self._stage, now) for number, text in numbered]

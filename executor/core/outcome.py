@@ -68,7 +68,8 @@ class StageOutcome:
     """The end of one attempt at one stage.
 
     ``handed_over`` means that the worker was told to stop and another one has to do the stage, which
-    does not count as an attempt; ``postponed`` that a rescue has to wait for an engine to end.
+    does not count as an attempt; ``postponed`` that the engine of an earlier attempt is still alive
+    here, so that the stage has to be done elsewhere or, a rescue above all, later.
     ``message`` is what a person reads in the timeline: why it was skipped, or what failed (the
     engine's own words, whole). ``last_line`` is the number of the last log line written.
     """

@@ -124,11 +124,11 @@ def _context_error(error: Exception) -> str:
 
 
 def _logged(stage: StageContext) -> StageOutcome:
-    """Runs the stage between its markers; of a rescue that has to wait nothing is logged."""
+    """Runs the stage between its markers; of one that is put off nothing is logged."""
     try:
         with _section(stage):
-            # It may have to wait for hours, in an attempt every few seconds.
-            stage.log.marker("BEGIN", held=stage.name == "rescue")
+            # A rescue may have to wait for hours, in an attempt every few seconds.
+            stage.log.hold_begin()
             outcome = _attempt(stage)
             if outcome.result != "done":
                 _clean(stage)  # if it never got into its work directory
@@ -169,9 +169,11 @@ def _attempt(stage: StageContext) -> StageOutcome:
 
 
 def _busy(stage: StageContext, message: str) -> StageOutcome:
-    if stage.name == "rescue":
+    """Another host may have no such engine; but an apply is begun only once, wherever that is."""
+    if stage.name != "applying":
         return StageOutcome("postponed", message)
-    stage.log.message("WARN", message)
+    message = f"{message} The apply was not begun: nothing was changed."
+    stage.log.message("ERROR", message)
     return StageOutcome("failed", message)
 
 
@@ -193,13 +195,14 @@ def _run_locked(stage: StageContext) -> StageOutcome:
     if not _uses_work_directory(stage):
         return STAGES[stage.name](stage)
     # The engine that a lost worker leaves behind may take long to stop: no slot waits for that.
-    seconds = 0 if stage.name == "rescue" else stage.settings.lock_wait
+    seconds = stage.settings.lock_wait if stage.name == "applying" else 0
     with stage.workdir.lock(stage.cancel, seconds), ExitStack() as undo:
         # Before another attempt can enter: it must not build on what is deleted.
         undo.callback(_clean, stage)
         # A process that stood still before it had the lock may have been taken for dead: its stage has
         # been run, or its apply rescued. From here on others wait for the lock.
         stage.accessor.check_claim()
+        stage.log.begin()
         stage.log.write_left_lines(stage.accessor.stored_lines)
         outcome = STAGES[stage.name](stage)
         if outcome.result == "done":

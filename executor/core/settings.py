@@ -11,11 +11,13 @@ class ExecutorSettings:
     """What a worker process or an agent runs its stages with; times are seconds.
 
     ``host`` names this machine: a later stage of a task finds its work directory where ``host`` is
-    the same. ``engine_url_schemes`` are the schemes an engine may be downloaded by; the embedded
-    engine needs ``file``. ``plan_grace`` and ``apply_grace`` are what a cancelled engine is given
-    between SIGINT and SIGTERM, ``force_grace`` what is left of that when the stop is forced, and
-    ``terminate_grace`` what it is given from there to SIGKILL. ``init_waits`` is how long to wait
-    before each further try of an init or an engine's download that the network has failed.
+    the same. ``lock_wait`` is how long an apply waits for the engine of an earlier attempt to end;
+    any other stage is put off instead. ``engine_url_schemes`` are the schemes an engine may be
+    downloaded by; the embedded engine needs ``file``. ``plan_grace`` and ``apply_grace`` are what a
+    cancelled engine is given between SIGINT and SIGTERM, ``force_grace`` what is left of that when
+    the stop is forced, and ``terminate_grace`` what it is given from there to SIGKILL.
+    ``init_waits`` is how long to wait before each further try of an init or an engine's download
+    that the network has failed.
     """
 
     work_root: Path

@@ -7,7 +7,7 @@ import re
 import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -67,13 +67,19 @@ class WorkDirectory:
 
     def create(self) -> None:
         """Makes the directory with mode 0700; raises :class:`StageError` if it is not ours."""
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._make()
         for folder in (self.path, self.path / OWN_FOLDER, self.attempts):
             folder.mkdir(mode=0o700, exist_ok=True)
             found = folder.lstat()
             if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
                 raise StageError(f"{folder} is not a directory of this user.")
             folder.chmod(0o700)
+
+    def _make(self) -> None:
+        while True:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with suppress(FileNotFoundError):  # who cleans up has just removed the empty folder
+                return self.path.mkdir(mode=0o700, exist_ok=True)
 
     @contextmanager
     def lock(self, cancel: CancelToken, seconds: float) -> Iterator[None]:
@@ -139,8 +145,22 @@ class WorkDirectory:
         self.write(MARKER_FILE, json.dumps(asdict(Marker(host, snapshot, [*steps, step]))))
 
     def remove(self) -> None:
-        """Removes the directory with all that is in it; links are removed, never followed."""
-        _remove(self.path)
+        """Removes the directory with all that is in it; links are removed, never followed.
+
+        To be called under the lock, which goes last: nobody enters what is half removed. Who comes in
+        that moment makes a new one; then the empty directory stays, and is theirs to remove.
+        """
+        if self.path.is_symlink() or not self.exists():
+            return _remove(self.path)
+        self.path.chmod(0o700)
+        for path in sorted(self.path.iterdir(), key=lambda path: path.name == ENGINE_LOCK):
+            _remove(path)
+        try:
+            self.path.rmdir()
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY:
+                raise
+        return None
 
 
 def write_private(path: Path, content: bytes | str) -> None:

@@ -8,7 +8,7 @@ from redis import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 
-from iacplatform.common.redis_client import redis_client
+from iacplatform.common.redis_client import redis_client, redis_outage
 
 logger = structlog.get_logger(__name__)
 
@@ -31,7 +31,8 @@ class LoginThrottle(SimpleRateThrottle):
         window = int(time.time() // self.duration)
         key = f"iacplatform:login:{self.get_ident(request)}:{window}"
         try:
-            attempts = _count(key, self.duration)
+            with redis_outage.watched():
+                attempts = _count(key, self.duration)
         except RedisError as error:
             logger.warning("login_throttle_unavailable", error=str(error))
             return True

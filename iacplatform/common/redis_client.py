@@ -6,8 +6,12 @@ import redis
 import redis.asyncio
 from django.conf import settings
 
-TIMEOUT_SECONDS = 2.0
+from iacplatform.common.outage import Outage
+
+TIMEOUT_SECONDS = 1.0
 READ_TIMEOUT_SECONDS = 3.0
+# Around all calls but those that want to know how Redis is.
+redis_outage = Outage()
 
 
 @lru_cache(maxsize=1)

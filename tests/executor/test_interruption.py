@@ -61,7 +61,7 @@ def test_a_state_from_the_work_directory_is_saved_and_unlocks() -> None:
     assert (version.content, version.recovered_from) == (a_state(4, "one"), "work_directory")
     assert task.status == TaskStatus.FAILED
     assert task.error_message.startswith(
-        f"The apply was interrupted: worker {HOST} was lost while it applied."
+        f"The apply was interrupted. Worker {HOST} was lost while it applied."
     )
     assert not workspace_of(task).is_locked
     assert nothing_open(task)
@@ -214,5 +214,5 @@ def test_an_apply_that_left_a_torn_state_is_looked_at_by_a_person_too() -> None:
     assert workspace_of(task).lock_kept
     assert StateVersion.objects.get(task=task).recovered_from == "checkpoint"
     known = resolve_interruption(task, user=a_user(), comment="nothing is missing")
-    assert known.what_happened.startswith(f"The engine on {HOST} was lost while it applied.")
+    assert known.what_happened.startswith(f"The state file that the engine left on {HOST} could")
     assert not workspace_of(task).is_locked

@@ -9,11 +9,13 @@ from django.db import connection
 from pytest_django import Settings
 
 from executor.core.cancellation import CancelToken
+from executor.core.outcome import ApplyOutput, StageOutcome
 from executor.core.workdir import WorkDirectory
 from executor.leftovers import remove_directory
+from executor.pipeline import close_stage
 from iacplatform.common.errors import Conflict
 from tests.domain import HOST, a_running_task, a_task, a_user, claimed
-from tests.interruptions import a_state, an_interrupted_task
+from tests.interruptions import a_state, an_applying_task, an_interrupted_task, save_state
 from workspaces.models import AppliedState, StateVersion, Workspace, WorkspaceTask
 from workspaces.services.interruptions import resolve_interruption
 from workspaces.services.locks import unlock_workspace
@@ -79,7 +81,26 @@ def test_the_whole_state_is_saved_and_the_workspace_unlocked(
     assert not is_locked(task)
     assert not directory.exists()
     assert read_lines(task.pk)[-1].text.endswith(
-        f"{HOST} came back with the whole state: the workspace is unlocked."
+        f"{HOST} has the whole state after all: the workspace is unlocked."
+    )
+
+
+def test_a_state_that_its_worker_could_not_read_then_costs_none_of_what_the_worker_said(
+    settings: Settings,
+) -> None:
+    task, claim = an_applying_task(BEFORE)
+    its_directory(task, settings, WHOLE)
+    unread = StageOutcome("failed", "Error: quota", output=ApplyOutput(None, source="nothing"))
+    close_stage(claim, unread)
+    save_state(task)
+    assert is_locked(task)
+
+    assert clean_up(task)
+
+    task.refresh_from_db()
+    assert (versions(task), is_locked(task)) == ([WHOLE, BEFORE], False)
+    assert task.error_message == (
+        "Error: quota\nThe state was taken from its work directory and is whole."
     )
 
 

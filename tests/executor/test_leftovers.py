@@ -1,8 +1,12 @@
 """Work directories whose tasks have ended elsewhere."""
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from django.db import connection
 from pytest_django import Settings
 
 from executor.core.cancellation import CancelToken
@@ -15,6 +19,22 @@ from workspaces.services.logs import read_lines
 from workspaces.task_status import TaskStatus
 
 pytestmark = pytest.mark.django_db
+# A worker that is killed at the first thing it wants to remove from its disk.
+KILLED = """
+import os, shutil, signal, sys
+from pathlib import Path
+
+import django
+
+django.setup()
+from django.conf import settings
+
+settings.DATABASES["default"]["NAME"], settings.WORK_ROOT = sys.argv[1], Path(sys.argv[2])
+from executor.leftovers import remove_leftovers
+
+shutil.rmtree = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+remove_leftovers()
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -83,6 +103,26 @@ def test_what_an_engine_said_without_its_worker_is_in_the_log_before_its_directo
     assert not directory.exists()
     lines = {line.text: line.kind for line in read_lines(task.pk)}
     assert lines["Interrupt received."] == "error"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_is_killed_before_it_removes_what_it_has_stored_stores_it_once(
+    root: Path,
+) -> None:
+    task = an_ended_task()
+    directory = directory_of(task, root)
+    (directory.attempts / "0001-fetching").mkdir()
+    (directory.attempts / "0001-fetching" / "1.stderr").write_text("Interrupt received.\n")
+
+    command = [sys.executable, "-c", KILLED, connection.settings_dict["NAME"], str(root)]
+    killed = subprocess.run(command, check=False)
+    log = read_lines(task.pk)
+
+    assert killed.returncode == -signal.SIGKILL
+    assert [line.text for line in log if "[" not in line.text] == ["Interrupt received."]
+    assert directory.attempts.exists()
+    assert remove_leftovers() == [directory.path]
+    assert read_lines(task.pk) == log
 
 
 def test_a_directory_that_cannot_be_removed_costs_the_others_nothing(root: Path) -> None:

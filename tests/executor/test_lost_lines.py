@@ -45,6 +45,11 @@ def stored(task: WorkspaceTask) -> list[str]:
     return [line.text for line in log]
 
 
+def said(task: WorkspaceTask) -> list[str]:
+    """What the log has but for the platform's own lines."""
+    return [text for text in stored(task) if "[" not in text]
+
+
 def shown(task: WorkspaceTask) -> list[str]:
     """What viewers were shown live."""
     entries: Any = redis_client().xrange(log_stream.stream_key(task.pk))
@@ -65,9 +70,26 @@ def test_lines_that_were_only_shown_are_stored_under_their_numbers() -> None:
 
     lose_worker(task)
 
-    assert stored(task) == ["one", "two", "three", "four"]
-    assert [line.kind for line in read_lines(task.pk)] == ["output"] * 2 + ["error", "output"]
-    assert claimed(task).first_line == 5
+    assert said(task) == ["one", "two", "three", "four"]
+    kinds = ["output", "output", "error", "output", "output"]
+    assert [line.kind for line in read_lines(task.pk)] == kinds
+    assert claimed(task).first_line == 6
+
+
+def test_the_log_says_that_a_worker_was_lost_and_how_often_its_stage_is_tried() -> None:
+    task = a_running_task(max_retries=1)
+    LocalAccessor(claimed(task)).store_lines(lines(1, "one"))
+    lose_worker(task)
+    LocalAccessor(claimed(task)).store_lines(lines(3, "two"))
+    lose_worker(task)
+
+    assert [text.partition("] ")[2] or text for text in stored(task)] == [
+        "one",
+        "[WARN] Worker host-a was lost in fetching: attempt 2 of 2 follows.",
+        "two",
+        "[ERROR] platform error: 2 workers were lost in fetching, the last was host-a",
+    ]
+    assert [line.kind for line in read_lines(task.pk)] == [*["output"] * 3, "error"]
 
 
 def test_lines_behind_a_gap_in_what_was_shown_are_left_to_the_work_directory() -> None:
@@ -79,7 +101,7 @@ def test_lines_behind_a_gap_in_what_was_shown_are_left_to_the_work_directory() -
 
     lose_worker(task)
 
-    assert stored(task) == ["one"]
+    assert said(task) == ["one"]
 
 
 def test_without_redis_a_lost_stage_is_recovered_with_the_lines_that_are_stored(
@@ -95,7 +117,7 @@ def test_without_redis_a_lost_stage_is_recovered_with_the_lines_that_are_stored(
     finally:
         redis_client.cache_clear()
 
-    assert stored(task) == ["one"]
+    assert said(task) == ["one"]
     assert claimed(task).attempts == 2
 
 
@@ -182,12 +204,11 @@ def test_the_next_attempt_in_the_directory_has_each_lost_line_once(
 ) -> None:
     task = a_running_task()
     a_killed_attempt(task, workdir, "one", "two", "three", shown=count)
-    assert len(stored(task)) == count
+    assert said(task) == ["one", "two", "three"][:count]
 
     the_next_attempt(task, workdir)
 
-    texts = stored(task)
-    assert sorted(text for text in texts if "[" not in text) == ["one", "three", "two"]
+    assert sorted(said(task)) == ["one", "three", "two"]
 
 
 def test_lines_of_two_killed_attempts_are_each_there_once(workdir: WorkDirectory) -> None:
@@ -197,19 +218,17 @@ def test_lines_of_two_killed_attempts_are_each_there_once(workdir: WorkDirectory
 
     the_next_attempt(task, workdir)
 
-    texts = stored(task)
-    found = sorted(text for text in texts if "[" not in text)
-    assert found == ["five", "four", "one", "seven", "six", "three", "two"]
+    assert sorted(said(task)) == ["five", "four", "one", "seven", "six", "three", "two"]
 
 
 def test_an_ended_task_gets_the_lines_that_are_only_in_a_directory(workdir: WorkDirectory) -> None:
     task = a_running_task(max_retries=0)
     a_killed_attempt(task, workdir, "one", "two", shown=1)
-    assert (task.status, stored(task)) == ("failed", ["one"])
+    assert (task.status, said(task)) == ("failed", ["one"])
 
     store_left(task, workdir)
 
-    assert [text for text in stored(task) if "[" not in text] == ["one", "two"]
+    assert said(task) == ["one", "two"]
 
 
 def an_ended_task_with_a_secret() -> WorkspaceTask:
@@ -245,7 +264,7 @@ def test_lines_that_nobody_can_mask_any_more_are_shown_to_nobody(workdir: WorkDi
 
     store_left(task, workdir)
 
-    assert stored(task) == []
+    assert said(task) == []
 
 
 def test_a_directory_in_which_an_engine_has_written_nonsense_costs_no_other_line(
@@ -268,5 +287,5 @@ def test_a_line_of_the_platforms_own_stands_behind_all_others() -> None:
 
     append_line(task, "host-a came back")
 
-    assert stored(task)[1].endswith("[WARN] host-a came back")
-    assert last_stored_line(task.pk) == 2
+    assert stored(task)[-1].endswith("[WARN] host-a came back")
+    assert last_stored_line(task.pk) == 3

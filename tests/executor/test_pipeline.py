@@ -1,16 +1,22 @@
 """The chain of stages as rows: what follows what, and how a task ends."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models import F
+from django.db.models.functions import Now
 from pytest_django import Settings
 
+from executor.claims import claim_stage, new_token
 from executor.core.outcome import ApplyOutput, PlanFileOutput, PlanOutput, SavedStateOutput
 from executor.pipeline import open_gate, refuse_gate, review_gate, waiting_gates
 from iacplatform.terraform.plan import PlanSummary, ResourceChange
 from tests.domain import (
     a_running_task,
+    a_user,
     a_workspace,
+    claimed,
     finish_plan,
     finish_stage,
     nothing_open,
@@ -18,14 +24,17 @@ from tests.domain import (
     statuses,
 )
 from tests.factories import ResourceFactory
+from tests.interruptions import an_unsaved_task
 from workspaces.gates import Answer, Refused
 from workspaces.models import TaskSnapshot, TaskStage, Workspace, WorkspaceTask
 from workspaces.services.queue import start_next
+from workspaces.services.state_saving import retry_state_save
 from workspaces.services.tasks import create_task, start_apply
 from workspaces.task_status import TaskStatus, TaskType
 from workspaces.transitions import transition
 
 pytestmark = pytest.mark.django_db
+BUSY = "An engine of an earlier attempt is still running"
 CHANGES = {"add": 1, "has_changes": True}
 STATE = b'{"version": 4, "serial": 1, "lineage": "x", "resources": []}'
 
@@ -286,6 +295,32 @@ def test_the_next_stage_goes_to_the_host_of_the_last_one() -> None:
     assert open_stage(task).prefer_host == "host-a"
 
 
+def test_a_plan_that_is_put_off_is_for_any_host_soon_and_not_counted() -> None:
+    """An engine of an earlier attempt is still running on this host."""
+    task = a_running_task()
+
+    finish_stage(task, result="postponed", message=BUSY)
+
+    stage = open_stage(task)
+    assert (stage.attempts, stage.prefer_host, stage.message) == (0, "", BUSY)
+    assert claim_stage(stage.pk, "host-b", new_token()) is None
+    TaskStage.objects.filter(pk=stage.pk).update(not_before=Now())
+    assert claimed(task, "host-b").attempts == 1
+
+
+def test_a_plan_that_is_put_off_for_too_long_fails_with_the_reason() -> None:
+    """Where there is no other host and the engine never ends."""
+    task = a_running_task()
+    for seconds, status in ((590, "running"), (20, "running"), (0, "failed")):
+        finish_stage(task, result="postponed", message=BUSY)
+        assert task.status == status
+        stage = TaskStage.objects.filter(task=task)
+        earlier = F("started_at") - timedelta(seconds=seconds)
+        stage.update(started_at=earlier, not_before=Now())
+
+    assert task.error_message == BUSY
+
+
 def test_lines_are_counted_over_the_whole_task() -> None:
     task = a_running_task()
     finish_stage(task, last_line=12)
@@ -318,6 +353,13 @@ class OpenGate(HoldingGate):
         return "open"
 
 
+class LastGate(HoldingGate):
+    """A gate that has a say only in what was applied."""
+
+    def applies(self, task: WorkspaceTask, stage: str) -> bool:
+        return stage == "post_apply_run_tasks"
+
+
 class ForgottenGate(HoldingGate):
     """A gate whose end nobody has told: whoever should have is dead."""
 
@@ -338,6 +380,23 @@ def a_task_at_the_gate(settings: Settings, *gates: str) -> WorkspaceTask:
     finish_stage(task)
     finish_stage(task)
     return task
+
+
+def test_what_was_applied_is_asked_about_also_where_its_state_was_saved_later(
+    settings: Settings,
+) -> None:
+    settings.STAGE_GATES = [f"{__name__}.LastGate"]
+    task = an_unsaved_task(STATE)
+    assert nothing_open(task)
+
+    retry_state_save(task, user=a_user())
+
+    task.refresh_from_db()
+    assert (task.status, task.stage) == ("applied", "post_apply_run_tasks")
+    gate = open_stage(task)
+    assert (gate.name, gate.phase, gate.status) == ("post_apply_run_tasks", "apply", "waiting")
+    assert open_gate(gate)
+    assert (WorkspaceTask.objects.get(pk=task.pk).status, nothing_open(task)) == ("applied", True)
 
 
 def test_without_gates_no_gate_row_is_written() -> None:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 from pytest_django import Settings
 
 from executor.claims import claim_stage, new_token, renew
+from executor.core.accessor import LogLine
 from executor.core.outcome import StageOutcome
 from executor.exceptions import Fenced
 from executor.local_accessor import LocalAccessor
@@ -22,6 +23,7 @@ from executor.recovery import expired_stages, recover
 from tests.domain import HOST, a_running_task, claimed, finish_stage, open_stage, statuses
 from tests.interruptions import a_state, an_applying_task, lose_worker
 from workspaces.models import StateCheckpoint, TaskStage, Workspace, WorkspaceTask
+from workspaces.services.logs import read_lines
 from workspaces.task_status import Stage, TaskStatus
 
 LONG_AGO = timedelta(minutes=1)
@@ -249,6 +251,28 @@ def test_of_two_reconcilers_at_once_one_takes_the_stage() -> None:
         assert statuses(task)[-2:] == [("applying", "lost"), ("rescue", "ready")]
         WorkspaceTask.objects.all().delete()
         Workspace.objects.all().delete()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_reconcilers_and_a_worker_that_still_logs_write_no_line_over_another() -> None:
+    """The log says once that a worker was lost; what that one stores at the same time is before it."""
+    for number in range(5):
+        task = a_running_task(name=f"workspace {number}")
+        claim, stage_id = claimed(task), expire(task)
+        late = LogLine(1, "late", "output", claim.name, datetime.now(UTC))
+
+        stored, *_ = at_once(
+            partial(LocalAccessor(claim).store_lines, [late]),
+            *[partial(recover, stage_id, task.pk)] * 3,
+        )
+
+        log = read_lines(task.pk)
+        assert [line.number for line in log] == list(range(1, len(log) + 1))
+        said = [line.text.partition("] ")[2] or line.text for line in log]
+        assert said == [
+            *([] if isinstance(stored, Fenced) else ["late"]),
+            f"[WARN] Worker {HOST} was lost in fetching: attempt 2 of 4 follows.",
+        ]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -182,9 +182,9 @@ RESOLVE = TaskAction(
         action="resolve_interruption",
         title="Resolve the interruption",
         explanation=(
-            "The worker died while the engine was making changes. Read below what is known, compare "
-            "it with what is really there, and then say here that you have: the workspace is "
-            "unlocked and its queue goes on. Nothing is applied again, and no state changes."
+            "The apply was interrupted, or its state could not be read. Read below what is known, "
+            "compare it with what is really there, and then say here that you have: the workspace "
+            "is unlocked and its queue goes on. Nothing is applied again, and no state changes."
         ),
         columns=COLUMNS,
         submit_label="I have looked: unlock the workspace",

@@ -16,7 +16,7 @@ from workspaces.services.interruptions import interruption_of, resolve_interrupt
 
 
 class InterruptionViewSet(TaskView[WorkspaceTask]):
-    """An apply that was interrupted: its worker died, or its engine while it wrote the state."""
+    """An apply that was interrupted: its worker died, or its state file could not be read."""
 
     queryset = WorkspaceTask.objects.all()
     filter_backends = []

@@ -75,7 +75,7 @@ class TaskStage(models.Model):
 
     @property
     def duration(self) -> timedelta | None:
-        """From the claim of the last attempt to its end."""
+        """From the claim of the last attempt, or the first of those that were put off, to its end."""
         if self.started_at is None or self.finished_at is None:
             return None
         return self.finished_at - self.started_at

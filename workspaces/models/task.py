@@ -192,8 +192,8 @@ class StateCheckpoint(models.Model):
 class AppliedState(models.Model):
     """The state file as ``applying`` left it, written in the transaction that closed ``applying``.
 
-    Where the worker died meanwhile, ``rescue`` wrote it and ``source`` says from where. What may not
-    be whole keeps the workspace locked until a person resolves it.
+    Where the worker died meanwhile, ``rescue`` wrote it. ``source`` says from where; what may not be
+    whole keeps the workspace locked until a person resolves it.
     """
 
     task = models.OneToOneField(

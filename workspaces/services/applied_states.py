@@ -11,14 +11,23 @@ from workspaces.transitions import repair, transition
 FOUND = {
     StateSource.WORK_DIRECTORY: "The state was taken from its work directory and is whole.",
     StateSource.CHECKPOINT: (
-        "The state is that of the last checkpoint, up to a second older than the end of the worker: "
+        "The state is that of the last checkpoint, which is up to a second older than the end: "
         "what was made after it may be missing."
     ),
     StateSource.NOTHING: (
-        "Neither its work directory nor a checkpoint was there: what was made is in no state."
+        "Neither its work directory nor a checkpoint has a state: what was made is in no state."
     ),
 }
+"""Of what state could be found behind an apply that was interrupted."""
+
 DOUBTFUL = frozenset({StateSource.CHECKPOINT, StateSource.NOTHING})
+
+
+def interrupted_by(host: str, *, lost_worker: bool) -> str:
+    """What has interrupted an apply on ``host``: its worker died, or its state was not to be read."""
+    if lost_worker:
+        return f"Worker {host} was lost while it applied."
+    return f"The state file that the engine left on {host} could not be read."
 
 
 def lock_reason(applied: AppliedState) -> str:

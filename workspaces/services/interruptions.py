@@ -1,4 +1,4 @@
-"""Applies whose worker died: what is known of one, and the one call that resolves it (design §3)."""
+"""Applies that were interrupted: what is known of one, and the one call that resolves it (design §3)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -33,7 +33,7 @@ from workspaces.models import (
     TaskStage,
     WorkspaceTask,
 )
-from workspaces.services.applied_states import FOUND, is_unsaved
+from workspaces.services.applied_states import FOUND, interrupted_by, is_unsaved
 from workspaces.services.comments import write_comment
 from workspaces.services.locks import release_task_lock
 from workspaces.services.queue import start_next
@@ -67,7 +67,7 @@ WHAT_TO_DO = {
 
 @dataclass(frozen=True)
 class Interruption:
-    """An apply whose worker died, or (not ``lost_worker``) whose engine did while it wrote its state.
+    """An apply whose worker died, or (not ``lost_worker``) whose state file could not be read.
 
     ``source`` is where its state was found, empty while the platform looks for it. Without a
     ``state_after`` the state is as it was before, or it could not be saved. ``difference`` is
@@ -92,8 +92,7 @@ class Interruption:
     @property
     def what_happened(self) -> str:
         """What happened, in a few sentences."""
-        who = "Worker" if self.lost_worker else "The engine on"
-        lost = f"{who} {self.host} was lost while it applied."
+        lost = interrupted_by(self.host, lost_worker=self.lost_worker)
         return f"{lost} {FOUND[StateSource(self.source)]}" if self.source else lost
 
     @property

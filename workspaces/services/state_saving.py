@@ -22,9 +22,11 @@ from workspaces.models import (
 )
 from workspaces.services.applied_states import is_unsaved, lock_reason, repair_apply
 from workspaces.services.comments import write_comment
+from workspaces.services.gates import enter_gate
 from workspaces.services.locks import keep_locked, release_task_lock
 from workspaces.services.queue import start_next
 from workspaces.services.state import LIVE_CHANGE, save_state_version
+from workspaces.task_status import Phase, Stage
 
 BACKUP_CAN_GO = (
     "If the worker has written a backup to its own disk (the task's log names it), delete it: "
@@ -109,7 +111,11 @@ def _finish(task: WorkspaceTask, applied: AppliedState, version: StateVersion, u
     Workspace.objects.filter(pk=task.workspace_id).update(last_apply_at=Now())
     if applied.succeeded:
         reason = f"The state was saved as version {version.version}"
-        return repair_apply(task, actor=user.get_username(), reason=reason)
+        repair_apply(task, actor=user.get_username(), reason=reason)
+        # Whoever wants to know of what was applied is asked now, as after any apply.
+        after = task.stages.count()
+        enter_gate(task, Phase.APPLY, Stage.POST_APPLY_RUN_TASKS, position=after)
+        return None
     WorkspaceTask.objects.filter(pk=task.pk).update(error_message=applied.error)
     reason = lock_reason(applied)
     if not reason:

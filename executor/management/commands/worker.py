@@ -1,5 +1,6 @@
 """``manage.py worker``: a Celery worker with the queues and the pool of its kind."""
 
+import sys
 from argparse import ArgumentParser
 from typing import Any
 
@@ -36,12 +37,15 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_: Any, **options: Any) -> None:
-        """Becomes the worker; returns when it was told to stop and its work has ended."""
+        """Becomes the worker; returns when it was told to stop and its work has ended.
+
+        Raises SystemExit with Celery's status where it ended by an error.
+        """
         kinds: list[str] = options["kinds"]
         slots = options["slots"] or max(SLOTS[kind] for kind in kinds)
         queues = [queue for kind in kinds for queue in queues_of(kind, options["mode"])]
         app.amqp.queues.add(host_queue(options["mode"], settings.WORKER_HOST))  # with its expiry
-        app.worker_main(
+        status: int | None = app.start(
             [
                 "worker",
                 f"--concurrency={slots}",
@@ -52,6 +56,8 @@ class Command(BaseCommand):
                 f"--loglevel={settings.LOG_LEVEL}",
             ]
         )
+        if status:
+            sys.exit(status)
 
 
 def queues_of(kind: str, mode: str) -> list[str]:

@@ -1,10 +1,11 @@
 """The hint that something is due: losing one, or sending it twice, changes nothing."""
 
 import structlog
-from celery import current_app
 from django.db import connection, transaction
 from kombu.exceptions import KombuError
 from redis import RedisError
+
+from iacplatform.common.hints import send_hint
 
 DELIVER_DUE = "iacplatform.common.tasks.deliver_due"
 QUEUE = "delivery"
@@ -22,7 +23,7 @@ def hint_after_commit() -> None:
 def hint() -> None:
     """Wakes a deliverer."""
     try:
-        current_app.send_task(DELIVER_DUE, queue=QUEUE, expires=HINT_SECONDS)
+        send_hint(DELIVER_DUE, queue=QUEUE, expires=HINT_SECONDS)
     except (KombuError, RedisError, OSError) as error:
         # The rows are the truth: beat sends the hint again when Redis is back.
         logger.warning("outbox_hint_failed", error=str(error))

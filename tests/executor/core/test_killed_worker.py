@@ -65,6 +65,16 @@ TALKATIVE = """
     open(os.environ["SAID"], "w").write(f"{count[0]} {count[1]}")
     sys.exit(1)
 """
+# Plans until somebody has had ENOUGH, whoever tells it to stop.
+STUBBORN = """
+    import os, signal, sys, time
+    if sys.argv[1] == "plan":
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        print("planning", flush=True)
+        while not os.path.exists(os.environ["ENOUGH"]):
+            time.sleep(0.02)
+        open("plan.out", "w").write("plan")
+"""
 
 
 def wait_until(condition: Callable[[], Any], seconds: float = 30) -> None:
@@ -127,12 +137,31 @@ def test_every_line_of_a_killed_workers_engine_is_in_the_log_once(
 
     run_and_kill(talkative, stages, moment)
     environment["MODE"] = "quiet"
-    assert talkative.run("planning").result == "done"
+    wait_until(lambda: talkative.run("planning").result == "done")
     for name, total in zip(("out", "err"), count.read_text().split(), strict=True):
         spoken = [line.text for line in talkative.lines if re.fullmatch(rf"{name} \d+", line.text)]
         assert spoken == [f"{name} {number}" for number in range(int(total))]
     assert [line.number for line in talkative.lines] == list(range(1, len(talkative.lines) + 1))
     assert list((talkative.directory() / ".iacplatform" / "output").iterdir()) == []
+
+
+def test_an_engine_that_outlives_its_worker_holds_up_its_own_host_alone(tmp_path: Path) -> None:
+    platform = InMemoryPlatform(registered(STUBBORN, tmp_path), tmp_path)
+    enough = tmp_path / "enough"
+    platform.changes["environment"] = {"ENOUGH": str(enough)}
+    stages = [("fetching", "plan"), ("init", "plan"), ("planning", "plan")]
+    try:
+        run_and_kill(
+            platform, stages, lambda: wait_until(lambda: "planning" in raw_output(platform))
+        )
+        time.sleep(0.5)  # in which it is told to stop
+        assert platform.run("planning").result == "postponed"
+        platform.changes["environment"] = {"ENOUGH": str(tmp_path)}
+        assert platform.run("planning", host="worker-2").result == "done"
+        assert platform.run("planning").result == "postponed"
+    finally:
+        enough.touch()
+    wait_until(lambda: platform.run("planning").result == "done")
 
 
 def test_what_an_engine_says_while_it_stops_for_a_killed_worker_is_in_the_log(

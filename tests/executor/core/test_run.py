@@ -1,6 +1,8 @@
 """One attempt at one stage: whatever goes wrong is an outcome."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -145,16 +147,35 @@ def test_a_full_disk_is_an_outcome_like_any_other(platform: InMemoryPlatform) ->
     assert "FETCHING END" in platform.lines[-1].text
 
 
-def test_an_engine_of_an_earlier_attempt_is_waited_for_and_then_named(
-    platform: InMemoryPlatform,
-) -> None:
-    platform.run("fetching")
+@pytest.fixture
+def busy(platform: InMemoryPlatform) -> Iterator[InMemoryPlatform]:
+    """A platform in whose work directory an engine of an earlier attempt still runs."""
     spec = platform.task()
-    other = WorkDirectory(platform.root / "worker-1", spec.workspace_id, spec.task_id)
-    with other.lock(CancelToken(), 1):
-        outcome = platform.run("planning", lock_wait=0.2)
-    assert outcome.result == "failed"
+    workdir = WorkDirectory(platform.root / "worker-1", spec.workspace_id, spec.task_id)
+    workdir.create()
+    with closing(CancelToken()) as never, workdir.lock(never, 1):
+        yield platform
+
+
+@pytest.mark.parametrize("name", [*INTERRUPTIBLE, "saving_plan"])
+def test_a_stage_is_put_off_at_once_where_an_engine_of_an_earlier_attempt_still_runs(
+    busy: InMemoryPlatform, name: str
+) -> None:
+    outcome = busy.run(name, lock_wait=60)
+    assert outcome.result == "postponed"
     assert "An engine of an earlier attempt is still running" in outcome.message
+    assert busy.text == ""  # it may come back every few seconds: the timeline says so
+
+
+def test_an_apply_that_cannot_begin_because_of_an_earlier_engine_has_changed_nothing(
+    busy: InMemoryPlatform,
+) -> None:
+    """It is begun only once: no other host can go on with it."""
+    outcome = busy.run("applying", "apply", lock_wait=0.2)
+    assert (outcome.result, outcome.output) == ("failed", None)
+    assert "An engine of an earlier attempt is still running" in outcome.message
+    assert f"[ERROR] {outcome.message}" in busy.text
+    assert outcome.message.endswith("nothing was changed.")
 
 
 def test_the_workspaces_verbosity_is_used(platform: InMemoryPlatform) -> None:

@@ -7,6 +7,8 @@ import stat
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -159,6 +161,30 @@ def test_removing_does_not_follow_links(workdir: WorkDirectory, tmp_path: Path) 
     assert not workdir.exists()
     assert (outside / "kept").read_text() == "kept"
     workdir.remove()
+
+
+def test_of_many_who_remove_a_directory_one_is_in_it_and_none_fails(tmp_path: Path) -> None:
+    """A lock on a file that is gone keeps nobody out, and one that is made anew keeps the folder."""
+    inside: list[int] = []
+    most: list[int] = []
+
+    def enter_and_remove(number: int) -> None:
+        workdir = WorkDirectory(tmp_path / "work", "ws-a", 1)
+        gone_or_held = suppress(FileNotFoundError, WorkDirectoryBusyError)
+        while workdir.exists():
+            with closing(CancelToken()) as never, gone_or_held, workdir.lock(never, 0):
+                inside.append(number)
+                (workdir.path / f"{number}.tf.json").touch()
+                most.append(len(inside))
+                inside.remove(number)
+                workdir.remove()
+
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(200):
+            WorkDirectory(tmp_path / "work", "ws-a", 1).create()
+            list(pool.map(enter_and_remove, range(4)))
+
+    assert set(most) == {1}
 
 
 def test_removing_takes_read_only_module_caches_along(workdir: WorkDirectory) -> None:
