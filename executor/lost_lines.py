@@ -7,13 +7,13 @@ with what is stored under their numbers.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import groupby, islice
 
 import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F, Max
 from redis import RedisError
 
@@ -31,14 +31,22 @@ from workspaces.models import TaskLog, TaskStage, WorkspaceTask
 from workspaces.services.logs import stored_texts
 
 LINES_PER_ROW = 2000
+# A connection that hangs, or a Redis that is restarted, is back by then; a worker may be lost with its
+# disk, and its last second of lines is nowhere else.
+REDIS_PATIENCE = timedelta(seconds=10)
 logger = structlog.get_logger(__name__)
+
+
+class PublishedLinesUnknown(Exception):
+    """Redis does not say what a lost attempt has shown; it is asked again before long."""
 
 
 def store_published(stage: TaskStage) -> None:
     """Stores what a lost attempt has shown and not stored, and lets it show no more.
 
     Belongs into the transaction that takes the stage over, whose row is locked: who still writes for the
-    attempt cannot store either.
+    attempt cannot store either. Raises :class:`PublishedLinesUnknown` while Redis, where they are, is
+    away and has not been waited for yet.
     """
     last = last_stored_line(stage.task_id)
     shown = {line.number: line for line in map(_line, _taken_over(stage))}
@@ -109,8 +117,18 @@ def _taken_over(stage: TaskStage) -> list[Message]:
     try:
         return log_stream.take_over(stage.task_id, stage.token or 0)
     except RedisError as error:
+        if stage.lease_until is not None and _now() < stage.lease_until + REDIS_PATIENCE:
+            raise PublishedLinesUnknown from error
         logger.warning("published_lines_unknown", task_id=stage.task_id, error=str(error))
         return []
+
+
+def _now() -> datetime:
+    """PostgreSQL's time, as leases are."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        now: datetime = cursor.fetchone()[0]
+    return now
 
 
 def _line(message: Message) -> LogLine:

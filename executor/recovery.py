@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 
 from executor.dispatch import dispatch_after_commit
 from executor.interruption import fall_back_to_checkpoint, open_rescue, reserve_for_owner
-from executor.lost_lines import append_line, store_published
+from executor.lost_lines import PublishedLinesUnknown, append_line, store_published
 from executor.pipeline import advance, end_task, fail_unsaved
 from workspaces.models import TaskStage, WorkspaceTask
 from workspaces.task_status import Stage, StageStatus
@@ -59,6 +59,13 @@ def expired_stages() -> list[tuple[int, int]]:
 
 def recover(stage_id: int, task_id: int) -> None:
     """Takes an expired claim away: the stage is run again, or an apply's state is rescued."""
+    try:
+        _recover(stage_id, task_id)
+    except PublishedLinesUnknown:
+        logger.info("recovery_waits_for_redis", task_id=task_id)
+
+
+def _recover(stage_id: int, task_id: int) -> None:
     with transaction.atomic():
         expired = TaskStage.objects.filter(
             pk=stage_id, status=StageStatus.RUNNING, lease_until__lt=Now()

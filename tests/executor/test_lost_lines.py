@@ -1,11 +1,12 @@
 """Log lines of lost attempts: each once, for those who read and for those who watch."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from pytest_django import Settings
 
 from executor.claims import Claim
@@ -18,13 +19,14 @@ from executor.core.workdir import WorkDirectory
 from executor.exceptions import Fenced
 from executor.local_accessor import LocalAccessor
 from executor.lost_lines import append_line, last_stored_line, store_left
-from iacplatform.common.redis_client import redis_client
+from executor.recovery import recover
+from iacplatform.common.redis_client import redis_client, redis_outage
 from tests.domain import a_running_task, a_task, a_workspace, claimed
 from tests.factories import VariableFactory
 from tests.interruptions import lose_worker
 from workspaces import log_stream
 from workspaces.models import TaskLog as TaskLogRow
-from workspaces.models import WorkspaceTask
+from workspaces.models import TaskStage, WorkspaceTask
 from workspaces.services.logs import read_lines
 from workspaces.services.queue import start_next
 
@@ -104,21 +106,45 @@ def test_lines_behind_a_gap_in_what_was_shown_are_left_to_the_work_directory() -
     assert said(task) == ["one"]
 
 
+@pytest.fixture
+def no_redis(settings: Settings) -> Iterator[None]:
+    """Nobody answers at Redis' address."""
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    redis_client.cache_clear()
+    yield
+    redis_client.cache_clear()
+
+
 def test_without_redis_a_lost_stage_is_recovered_with_the_lines_that_are_stored(
-    settings: Settings,
+    no_redis: None,
 ) -> None:
     task = a_running_task()
     claim = claimed(task)
     LocalAccessor(claim).store_lines(lines(1, "one"))
-    settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    redis_client.cache_clear()
-    try:
-        lose_worker(task)
-    finally:
-        redis_client.cache_clear()
+    lose_worker(task)
 
     assert said(task) == ["one"]
     assert claimed(task).attempts == 2
+
+
+def test_lines_that_only_redis_has_are_waited_for(settings: Settings) -> None:
+    """The disk that has them too may be lost with its worker."""
+    task = a_running_task()
+    claim = claimed(task)
+    publish(claim, lines(1, "one"))
+    just_now = timezone.now() - timedelta(seconds=1)
+    TaskStage.objects.filter(pk=claim.stage_id).update(lease_until=just_now)
+    address, settings.REDIS_URL = settings.REDIS_URL, "redis://127.0.0.1:1/0"
+    redis_client.cache_clear()
+    recover(claim.stage_id, task.pk)
+    assert TaskStage.objects.get(pk=claim.stage_id).status == "running"
+
+    settings.REDIS_URL = address
+    redis_client.cache_clear()
+    redis_outage.end()
+    recover(claim.stage_id, task.pk)
+    assert TaskStage.objects.get(pk=claim.stage_id).status == "ready"
+    assert said(task) == ["one"]
 
 
 def test_a_lost_attempt_that_comes_back_is_shown_to_nobody() -> None:

@@ -5,7 +5,7 @@ import itertools
 import random
 import shutil
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
@@ -132,10 +132,15 @@ class Kind:
 
 POSTGRES, REDIS = "postgres", "redis"
 TOLD_TO_STOP, ASLEEP = "worker told to stop", "worker asleep"
+DISK_LOST = "worker killed, its disk lost"
+STORED_SECONDS = 5.0
+"""So long after an outage every line is in the database again that was written in it."""
+TAKEN_OVER_SECONDS = 30.0
+"""So long the last second of a log is in Redis alone, once its disk is lost: nothing survives the loss of both."""
 KINDS = (
     Kind("worker killed", 4, HOSTS, (0.2, 6), _kill, _start),
     Kind("worker killed, not its group", 2, HOSTS, (0.2, 3), _kill_alone, _start),
-    Kind("worker killed, its disk lost", 1, HOSTS, (0.2, 6), _kill_with_disk, _start),
+    Kind(DISK_LOST, 1, HOSTS, (0.2, 6), _kill_with_disk, _start),
     Kind(TOLD_TO_STOP, 3, HOSTS, (1, 15), _tell_to_stop, _end_grace),
     Kind(ASLEEP, 2, HOSTS, (0.5, 10), _put_to_sleep, _wake),
     Kind("control worker killed", 1, ("control",), (0.2, 8), _kill, _start),
@@ -172,11 +177,19 @@ def plan_faults(seed: int, seconds: float) -> list[Planned]:
     while at < seconds:
         (kind,) = chance.choices(KINDS, [kind.weight for kind in KINDS])
         target, lasts = chance.choice(kind.targets), chance.uniform(*kind.seconds)
-        if free_at[target] < at:
+        if free_at[target] < at and _may_happen(kind, at, free_at):
             plan.append(Planned(at, kind, target, lasts))
             free_at[target] = at + lasts
+            if kind.name == DISK_LOST:
+                free_at[REDIS] = at + TAKEN_OVER_SECONDS
         at += chance.uniform(*GAP_SECONDS)
     return plan
+
+
+def _may_happen(kind: Kind, at: float, free_at: Mapping[str, float]) -> bool:
+    """A disk is lost only while there is another copy of what is on it."""
+    servers_are_back = max(free_at[REDIS], free_at[POSTGRES]) + STORED_SECONDS
+    return kind.name != DISK_LOST or servers_are_back < at
 
 
 @dataclass(frozen=True)
