@@ -44,7 +44,8 @@ def spoiled_states(cluster: Cluster, watch: Stopwatch) -> None:
     """Empty, torn, of another lineage, and older than the checkpoint."""
     subjects = [met_in(cluster, HELD_APPLYING) for _ in SPOILERS]
     owners = {owner_of(subject, HELD_APPLYING).name for subject in subjects}
-    time.sleep(CHECKPOINT_SECONDS)  # without any checkpoint the files could not be told from good ones
+    # Without any checkpoint the files could not be told from good ones.
+    time.sleep(CHECKPOINT_SECONDS)
     before = time.time() - CHECKPOINT_SECONDS
     made = {subject.task_id: made_before(subject, before) for subject in subjects}
     watch.hit()
