@@ -3,7 +3,7 @@
 from django.db import transaction
 
 from runtasks.models import ResultStatus, RunTaskResult
-from runtasks.services.results import GATE_SUFFIX, ask, review_locked, stage_of
+from runtasks.services.results import GATE_SUFFIX, ask, awaits_answers, review_locked, stage_of
 from runtasks.services.selection import applicable_run_tasks
 from workspaces.gates import Answer, Refused
 from workspaces.models import TaskStage, WorkspaceTask
@@ -26,6 +26,8 @@ class RunTaskGate:
 
     def review(self, stage: TaskStage) -> Answer | Refused:
         """What the results say, should whoever wrote the last one not have lived to say so."""
+        if awaits_answers(stage.pk):
+            return "wait"
         with transaction.atomic():
             return review_locked(stage.pk)
 

@@ -53,7 +53,7 @@ def _answers(url: str) -> bool:
 def _run_task(client: PlatformClient, name: str, endpoint_url: str) -> dict[str, Any]:
     """Creates a RunTask, or gives that of this name its new address."""
     fields = {"name": name, "endpoint_url": endpoint_url, "hmac_key": KEY}
-    known = client.get("/run-tasks", page_size=100)["items"]
+    known = client.get("/run-tasks", search=name, page_size=100)["items"]
     for run_task in known:
         if run_task["name"] == name:
             return client.patch(f"/run-tasks/{run_task['run_task_id']}", fields)

@@ -86,6 +86,17 @@ def review(gate: TaskStage) -> Answer | Refused:
     return "wait"
 
 
+def awaits_answers(gate_id: int) -> bool:
+    """Whether a gate's results say no more than that somebody has yet to answer.
+
+    Locks nothing and reads little: the sweep asks this of every gate at which a task waits.
+    """
+    rows = RunTaskResult.objects.filter(gate=gate_id)
+    results = list(rows.only("status", "stage", "enforcement_level", "requested_at"))
+    asked = any(result.is_open and result.requested_at for result in results)
+    return asked and not any(result.blocks for result in results)
+
+
 def _ask_next(gate: TaskStage, awaited: list[RunTaskResult]) -> None:
     """Asks the batch of the lowest priority, unless a batch is being asked."""
     if not awaited or any(result.requested_at for result in awaited):

@@ -36,22 +36,31 @@ def documented_service() -> str:
 
 @contextmanager
 def running(code: str, directory: Path) -> Iterator[str]:
-    """Runs a service in a process of its own; gives its address."""
+    """Runs a service in a process of its own; gives its address.
+
+    Its callbacks are answered before this returns: the platform must not be at one of them while its
+    tables are emptied.
+    """
     script, port = directory / "service.py", free_port()
     script.write_text(code)
     environment = {"PATH": os.environ["PATH"], "PORT": str(port), "HMAC_KEY": KEY}
-    process = subprocess.Popen([sys.executable, str(script)], env=environment)
-    try:
-        until(lambda: answers(port))
-        yield f"http://127.0.0.1:{port}/"
-    finally:
-        process.kill()
-        process.wait()
+    with subprocess.Popen([sys.executable, str(script)], env=environment) as process:
+        try:
+            until(lambda: answers(port))
+            yield f"http://127.0.0.1:{port}/"
+            until(lambda: only_listens(process))
+        finally:
+            process.kill()
 
 
 def answers(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def only_listens(process: subprocess.Popen[bytes]) -> bool:
+    """Whether all threads but the first have ended."""
+    return len(list(Path(f"/proc/{process.pid}/task").iterdir())) == 1
 
 
 def until(condition: Callable[[], bool]) -> None:

@@ -295,6 +295,28 @@ def test_the_sweep_finds_what_the_last_answer_could_not_do() -> None:
     assert "ended as failed: no" in answered.reason
 
 
+def test_the_sweep_asks_the_batch_that_was_forgotten() -> None:
+    task = a_running_task()
+    attach(task, run_task__name="first")
+    attach(task, run_task__name="second", priority=1)
+    reach(task)
+    RunTaskResult.objects.filter(run_task_name="first").close(ResultStatus.PASSED, "")
+
+    assert RunTaskGate().review(open_stage(task)) == "wait"
+
+    assert results_of(task)["second"].requested_at is not None
+
+
+def test_the_sweep_asks_little_about_a_gate_whose_answer_is_awaited(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    """Hundreds of tasks may wait for an hour, and the sweep comes to each every two seconds."""
+    gate = open_stage(waiting_task())
+
+    with django_assert_num_queries(1):
+        assert RunTaskGate().review(gate) == "wait"
+
+
 def reach_another() -> WorkspaceTask:
     task = a_running_task(name="other")
     attach(task)

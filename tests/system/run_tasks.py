@@ -1,12 +1,14 @@
 """A running platform with run tasks: two stage slots, and a delivery worker that comes and goes."""
 
 import itertools
+import json
 import os
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +16,36 @@ import psycopg
 
 from iacplatform.embedded.client import JSON, PlatformClient
 from iacplatform.embedded.engine import write_archive
-from iacplatform.embedded.processes import stop
 from iacplatform.embedded.stack import MANAGE, is_ready, running_stack
 from tests.system.configurations import resources
 from tests.system.platform import SETTINGS, Platform, TaskUnderTest, WorkspaceUnderTest, wait_until
 
 STAGE_SLOTS = 2
-DELIVERY_SLOTS = 24
-# For tests of hundreds of tasks, which are about gates and not about plans.
-QUICK_ENGINE = b"""#!/bin/sh
+# How long a service may take here: many of them never answer.
+WEBHOOK_SECONDS = 3
+# For tests of many tasks, which are about gates and not about plans: it makes one resource, at once, and
+# notes by task what it was started for.
+QUICK_ENGINE = """#!/bin/sh
+echo "$1" >> "{calls}/${{PWD##*/}}"
 case "$1" in
-  plan) echo a plan > plan.out ;;
-  show) echo '{"format_version": "1.2"}' ;;
+  plan) echo a plan > plan.out; echo "Plan: 1 to add" ;;
+  show) echo '{plan}' ;;
+  apply) echo '{state}' > terraform.tfstate ;;
 esac
 """
+PLAN = {
+    "format_version": "1.2",
+    "resource_changes": [
+        {
+            "address": "terraform_data.one",
+            "mode": "managed",
+            "type": "terraform_data",
+            "name": "one",
+            "change": {"actions": ["create"], "before": None, "after": {"input": "1"}},
+        }
+    ],
+}
+STATE = {"version": 4, "serial": 1, "lineage": "quick", "outputs": {}, "resources": []}
 _numbers = itertools.count(1)
 
 
@@ -42,14 +60,27 @@ class RunTaskPlatform(Platform):
         cursor = self.database.execute(query, values)
         return cursor.fetchall() if cursor.description else []
 
+    @cached_property
     def quick_engine(self) -> JSON:
-        """An engine that takes no time and plans nothing."""
+        """An engine that takes no time."""
+        self._engine_calls.mkdir()
+        script = QUICK_ENGINE.format(
+            calls=self._engine_calls, plan=json.dumps(PLAN), state=json.dumps(STATE)
+        )
         archive = self.directory / "quick-engine.zip"
         engine = {"engine": "terraform", "version": "0.0.1"}
-        checksum = write_archive(archive, QUICK_ENGINE)
+        checksum = write_archive(archive, script.encode())
         body = engine | {"download_url": archive.as_uri(), "checksum": checksum}
         self.client.post("/engine-versions", body)
         return engine
+
+    def engine_calls(self, task_id: int) -> list[str]:
+        """What the quick engine was started for by a task: ``init``, ``plan``, ``show``, ``apply``."""
+        return (self._engine_calls / str(task_id)).read_text().split()
+
+    @property
+    def _engine_calls(self) -> Path:
+        return self.directory / "engine-calls"
 
     def run_task(self, url: str, **fields: Any) -> JSON:
         """A RunTask with a name of its own, which is not tried when it is saved."""
@@ -72,13 +103,6 @@ class RunTaskPlatform(Platform):
             workspace.attach(run_task, stage, **fields)
         return workspace
 
-    def stop_delivery(self) -> None:
-        """Stops what sends webhooks: they stay in the outbox."""
-        children = self.stack.supervisor.children
-        for child in [child for child in children if child.name == "delivery"]:
-            stop(child)
-            children.remove(child)
-
     def kill_delivery(self) -> None:
         """Kills what sends webhooks, in the middle of whatever it does."""
         children = self.stack.supervisor.children
@@ -87,11 +111,11 @@ class RunTaskPlatform(Platform):
             child.process.wait()
             children.remove(child)
 
-    def start_delivery(self, slots: int = DELIVERY_SLOTS) -> None:
+    def start_delivery(self) -> None:
         """Starts what sends webhooks again."""
         log = self.directory / "delivery.log"
         log.unlink(missing_ok=True)
-        command = [*MANAGE, "worker", "delivery", "--slots", str(slots)]
+        command = [*MANAGE, "worker", "delivery"]
         self.stack.supervisor.start("delivery", command, ready=lambda: is_ready(log))
 
     def waiting(self, *tasks: TaskUnderTest) -> int:
@@ -111,6 +135,17 @@ class RunTaskPlatform(Platform):
         )
         [(count,)] = self.sql(query, [task.task_id for task in tasks])
         return int(count)
+
+    def statuses(self, tasks: list[TaskUnderTest]) -> dict[str, int]:
+        """How many of these tasks have which status."""
+        query = (
+            "SELECT status, count(*) FROM workspaces_workspacetask WHERE id = ANY(%s)"
+            " GROUP BY status"
+        )
+        return dict(self.sql(query, [task.task_id for task in tasks]))
+
+    def _work_root(self) -> Path:
+        return self.directory / "data" / "work"
 
     def tokens(self) -> int:
         """How many results of all tasks that have ended still have a token."""
@@ -160,14 +195,15 @@ def only_result(task: TaskUnderTest) -> JSON:
 @contextmanager
 def start_run_task_platform(directory: Path) -> Iterator[RunTaskPlatform]:
     """Starts a platform for tests of run tasks; stops everything at the end."""
-    settings = SETTINGS | {"RUN_TASK_WEBHOOK_WAITS": "0.2", "OUTBOX_DESTINATION_CONCURRENCY": "50"}
+    settings = SETTINGS | {
+        "RUN_TASK_WEBHOOK_WAITS": "0.2",
+        "RUN_TASK_WEBHOOK_TIMEOUT_SECONDS": f"{WEBHOOK_SECONDS}",
+        "OUTBOX_DESTINATION_CONCURRENCY": "50",
+    }
     with running_stack(
         directory, lambda _: nullcontext(), durable=False, slots=STAGE_SLOTS, settings=settings
     ) as stack:
         client = PlatformClient(stack.base_url, stack.token)
         url = stack.environment["DATABASE_URL"]
         with psycopg.connect(url, autocommit=True) as database:
-            platform = RunTaskPlatform(stack, client, directory, database=database)
-            platform.stop_delivery()
-            platform.start_delivery()
-            yield platform
+            yield RunTaskPlatform(stack, client, directory, database=database)

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -56,9 +57,11 @@ def a_waiting_task(
     """A task at a gate, and the webhook that its service has accepted."""
     name = f"accepts-{stage}-{level}"
     url = service.address(name, accepts)
-    workspace = platform.checked(platform.run_task(url), stage=stage, enforcement_level=level)
+    workspace = platform.checked(
+        platform.run_task(url), stage=stage, enforcement_level=level, engine=platform.quick_engine
+    )
     task = workspace.start_and_wait_at_gate()
-    wait_until(lambda: only_result(task)["status"] == "running", "the service has accepted")
+    wait_until(lambda: is_running(task), "the service has accepted")
     return task, service.received(name)[0]
 
 
@@ -100,9 +103,7 @@ def test_a_callback_after_the_time_out_is_too_late(
     """C5b, M10."""
     task, hook = a_waiting_task(run_task_platform, service, "post_plan")
 
-    run_task_platform.sql(
-        "UPDATE runtasks_runtaskresult SET timeout_at = now() WHERE task_id = %s", task.task_id
-    )
+    let_time_run_out(run_task_platform, task, hook)
 
     assert task.wait(seconds=10) == "failed"
     assert only_result(task)["status"] == "timeout"
@@ -115,7 +116,7 @@ def test_a_callback_after_the_override_is_too_late(
     """F33."""
     task, hook = a_waiting_task(run_task_platform, service, "post_plan", "advisory")
 
-    task.workspace.post(f"/tasks/{task.task_id}/override-run-tasks", {"comment": "seen by hand"})
+    override(run_task_platform, task, hook)
 
     assert task.wait() == "applied"
     result = only_result(task)
@@ -167,7 +168,9 @@ def test_heartbeats_keep_a_result_alive_for_longer_than_its_time_without_progres
         name: platform.run_task(service.address(name, behaviour))
         for name, behaviour in behaviours.items()
     }
-    task = platform.checked(*run_tasks.values(), enforcement_level="advisory").start()
+    task = platform.checked(
+        *run_tasks.values(), enforcement_level="advisory", engine=platform.quick_engine
+    ).start()
 
     assert task.wait() == "applied"
     assert over.wait(10)
@@ -183,6 +186,55 @@ def test_heartbeats_keep_a_result_alive_for_longer_than_its_time_without_progres
     }
 
 
+def let_time_run_out(platform: RunTaskPlatform, task: TaskUnderTest, _: Hook) -> None:
+    platform.sql(
+        "UPDATE runtasks_runtaskresult SET timeout_at = now() WHERE task_id = %s", task.task_id
+    )
+
+
+def override(_: RunTaskPlatform, task: TaskUnderTest, __: Hook) -> None:
+    task.workspace.post(f"/tasks/{task.task_id}/override-run-tasks", {"comment": "seen by hand"})
+
+
+def call_back(_: RunTaskPlatform, __: TaskUnderTest, hook: Hook) -> None:
+    assert hook.call_back("passed").status_code == 200
+
+
+@pytest.mark.parametrize("end", [call_back, override, let_time_run_out])
+def test_a_task_goes_on_within_200_ms_of_its_last_result(
+    run_task_platform: RunTaskPlatform,
+    service: RunTaskService,
+    end: Callable[[RunTaskPlatform, TaskUnderTest, Hook], None],
+) -> None:
+    """The quickest of three counts: others may have the machine's processors."""
+    platform = run_task_platform
+    url = service.address("accepts", accepts)
+    run_task = platform.run_task(url)
+    workspace = platform.checked(
+        run_task, enforcement_level="advisory", engine=platform.quick_engine
+    )
+    tasks = {task.task_id: task for task in [workspace.start("plan_only") for _ in range(3)]}
+    wait_until(lambda: len(service.received("accepts")) == len(tasks), "all are asked")
+    wait_until(lambda: all(is_running(task) for task in tasks.values()), "it has accepted all")
+
+    for hook in service.received("accepts"):
+        end(platform, tasks[hook.task_id], hook)
+
+    assert [task.wait() for task in tasks.values()] == ["success"] * len(tasks)
+    [(seconds,)] = platform.sql(
+        "SELECT min(extract(epoch FROM gate.finished_at - result.completed_at))"
+        " FROM workspaces_taskstage AS gate"
+        " JOIN runtasks_runtaskresult AS result ON result.gate_id = gate.id"
+        " WHERE gate.task_id = ANY(%s)",
+        list(tasks),
+    )
+    assert seconds < 0.2
+
+
+def is_running(task: TaskUnderTest) -> bool:
+    return bool(only_result(task)["status"] == "running")
+
+
 def test_the_last_of_several_answers_moves_the_task_on(
     run_task_platform: RunTaskPlatform, service: RunTaskService
 ) -> None:
@@ -194,10 +246,12 @@ def test_the_last_of_several_answers_moves_the_task_on(
         together.wait(timeout=60)
         exchange.hook.call_back("passed")
 
+    platform = run_task_platform
     url = service.address("together", passes_with_the_others)
-    workspace = run_task_platform.checked(*[run_task_platform.run_task(url) for _ in range(6)])
+    run_tasks = [platform.run_task(url) for _ in range(6)]
+    workspace = platform.checked(*run_tasks, engine=platform.quick_engine)
 
     tasks = [workspace.start("plan_only") for _ in range(4)]
 
     assert [task.wait() for task in tasks] == ["success"] * len(tasks)
-    assert run_task_platform.tokens() == 0
+    assert platform.tokens() == 0

@@ -2,12 +2,15 @@
 
 import hashlib
 import hmac
+import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 import requests
 from django.db import connection
+from django.utils import timezone
 from pytest_django import Settings
 
 from iacplatform.common.models import OutboxEntry
@@ -91,6 +94,16 @@ def test_a_key_signs_the_raw_body(service: Service, signature_format: str, prefi
     assert service.last.headers["X-TFC-Task-Signature"] == prefix + digest
 
 
+def test_a_service_may_sign_what_it_has_parsed(service: Service) -> None:
+    """Some written in JavaScript do, as HCP Terraform's JSON is as compact as theirs."""
+    waiting_task(service.url, run_task__hmac_key=KEY, run_task__name="prüfung")
+    WorkspaceTask.objects.update(description="größer")
+    deliver_all()
+
+    hook = service.last
+    assert json.dumps(hook.payload, ensure_ascii=False, separators=(",", ":")) == hook.body.decode()
+
+
 def test_without_a_key_there_is_no_signature(service: Service) -> None:
     waiting_task(service.url)
     deliver_all()
@@ -169,7 +182,13 @@ def test_a_service_that_refuses_at_first_is_asked_again(service: Service) -> Non
 @pytest.mark.parametrize("level", ["mandatory", "advisory"])
 @pytest.mark.parametrize(
     "reply",
-    [Reply(500), Reply(404), Reply(302, headers={"Location": "/elsewhere"}), Reply(429)],
+    [
+        Reply(500),
+        Reply(302, headers={"Location": "/elsewhere"}),
+        Reply(408),
+        Reply(425),
+        Reply(429),
+    ],
     ids=lambda reply: str(reply.status),
 )
 def test_a_service_that_accepts_nothing_ends_as_an_error(
@@ -189,6 +208,53 @@ def test_a_service_that_accepts_nothing_ends_as_an_error(
     assert len(service.requests) == 3
     assert {request.path for request in service.requests} == {"/hook"}
     assert status_of(task) == ("failed" if level == "mandatory" else "apply_pending")
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 410, 499])
+def test_a_refusal_for_good_is_the_services_last_word(service: Service, status: int) -> None:
+    """O4: `error` at once; the service is not asked again what it will not answer."""
+    service.replies = [Reply(status, headers={"Retry-After": "1"})]
+    task = waiting_task(service.url)
+
+    deliver_all()
+
+    assert len(service.requests) == 1
+    assert (status_of(task), result_of(task).status) == ("failed", "error")
+    assert result_of(task).message == (
+        f"The webhook could not be delivered: The service answered {status}"
+    )
+
+
+@pytest.mark.parametrize(("asked", "waits"), [("7", 7), ("86400", 60), ("", 30)])
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_service_says_when_it_is_asked_again(
+    service: Service, settings: Settings, status: int, asked: str, waits: float
+) -> None:
+    """Of its own time at most a minute counts: the task waits meanwhile."""
+    settings.RUN_TASK_WEBHOOK_WAITS = [30.0]
+    service.replies = [Reply(status, headers={"Retry-After": asked} if asked else {})]
+    waiting_task(service.url)
+    before = timezone.now()
+
+    deliver_all()
+
+    due = OutboxEntry.objects.get().next_attempt_at - before
+    assert waits <= due.total_seconds() < waits + 5
+    assert len(service.requests) == 1
+
+
+@pytest.mark.parametrize("seconds", [0.3, 1.0])
+def test_a_service_has_the_time_that_the_setting_gives(
+    service: Service, settings: Settings, seconds: float
+) -> None:
+    settings.RUN_TASK_WEBHOOK_WAITS = []
+    settings.RUN_TASK_WEBHOOK_TIMEOUT_SECONDS = seconds
+    service.before_answering = lambda _: time.sleep(0.6)
+    task = waiting_task(service.url)
+
+    deliver_all()
+
+    assert result_of(task).status == ("running" if seconds > 0.6 else "error")
 
 
 def test_all_webhooks_unreachable_and_one_mandatory_fails_the_task() -> None:

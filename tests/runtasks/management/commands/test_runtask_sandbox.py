@@ -20,6 +20,14 @@ ROOT = Path(__file__).resolve().parents[4]
 COMMAND = [sys.executable, str(ROOT / "manage.py"), "runtask_sandbox"]
 
 
+@pytest.fixture(autouse=True)
+def _heeds_ctrl_c() -> Iterator[None]:
+    """A script's background jobs ignore Ctrl-C, and so would whatever tests that are one start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def environment(**more: str) -> dict[str, str]:
     """An environment without a database: the sandbox needs none."""
     known = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
