@@ -97,6 +97,7 @@ TEMPLATES = [
 
 # --- Database and Redis
 DATABASES = {"default": env.dj_db_url("DATABASE_URL")}
+DATABASES["default"]["ENGINE"] = "iacplatform.common.postgresql"
 # A peer that is gone without a word is noticed within 25 s, on both sides: neither may wait for TCP's own
 # two hours, the server least of all, which keeps the rows of a dead client's transaction locked.
 DATABASES["default"]["OPTIONS"] = {
@@ -117,7 +118,7 @@ DATABASES["default"]["OPTIONS"]["pool"] = {
     "reconnect_timeout": 3,
 }
 # A statement more for each use of a connection: for web servers. Workers try again by themselves.
-DATABASES["default"]["CONN_HEALTH_CHECKS"] = env.bool("DATABASE_HEALTH_CHECKS", False)
+DATABASES["default"]["CHECK_POOLED"] = env.bool("DATABASE_HEALTH_CHECKS", False)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.str("REDIS_URL")
 
