@@ -8,11 +8,12 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models.functions import Now
 
 from executor.core.outcome import StageOutcome
 from executor.exceptions import Fenced
 from workspaces.models import TaskStage
-from workspaces.task_status import Stage
+from workspaces.task_status import Stage, StageStatus
 
 # Of a stage that was put off, again and again perhaps, the first try counts as its start.
 CLAIM = """
@@ -145,6 +146,18 @@ def claim_stage(stage_id: int, host: str, token: int) -> Claim | None:
             return _claim(stage_id, host, token)
     except _MayNotRun:
         return None
+
+
+def leave_unknown(stage_id: int) -> None:
+    """Has the hint of a ready stage that this code does not know sent again within seconds.
+
+    While two releases run side by side, the old one takes hints of what only the new one can do; and
+    the sweep repeats a hint ever more rarely, because most of those that are not answered wait their turn.
+    """
+    unknown = TaskStage.objects.filter(pk=stage_id, status=StageStatus.READY).exclude(
+        name__in=KNOWN_STAGES
+    )
+    unknown.update(dispatched_at=Now(), dispatch_count=1)
 
 
 def _claim(stage_id: int, host: str, token: int) -> Claim | None:

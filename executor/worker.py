@@ -8,7 +8,7 @@ import structlog
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
-from executor.claims import Claim, claim_stage, new_token
+from executor.claims import Claim, claim_stage, leave_unknown, new_token
 from executor.core.accessor import Phase
 from executor.core.outcome import ApplyOutput, StageOutcome
 from executor.core.run import run_stage as run_core_stage
@@ -57,6 +57,7 @@ def run_stage(stage_id: int) -> None:
     token = retry_transaction(new_token, seconds=CLAIM_SECONDS)
     claim = retry_transaction(lambda: claim_stage(stage_id, host, token), seconds=CLAIM_SECONDS)
     if claim is None:
+        leave_unknown(stage_id)
         return
     with structlog.contextvars.bound_contextvars(task_id=claim.task_id, stage=claim.name):
         try:

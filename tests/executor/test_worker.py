@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 from django.db import OperationalError, connection
+from django.utils import timezone
 
 from executor import pipeline, worker
 from executor.core.outcome import ApplyOutput, PlanFileOutput, StageOutcome
@@ -36,6 +38,23 @@ def test_a_message_about_a_stage_that_is_gone_does_nothing() -> None:
     worker.run_stage(10**9)
 
     assert not TaskStage.objects.exists()
+
+
+def test_a_stage_of_a_newer_release_is_offered_to_others_again_within_seconds() -> None:
+    """Not ever more rarely, like a hint that waits its turn."""
+    task = a_running_task()
+    stage = open_stage(task)
+    ago = timezone.now() - timedelta(minutes=1)
+    TaskStage.objects.filter(pk=stage.pk).update(
+        name="of_a_newer_release", dispatched_at=ago, dispatch_count=5
+    )
+
+    worker.run_stage(stage.pk)
+
+    stage.refresh_from_db()
+    assert (stage.status, stage.dispatch_count) == ("ready", 1)
+    assert stage.dispatched_at is not None
+    assert stage.dispatched_at > ago
 
 
 def test_an_outcome_that_cannot_be_stored_fails_the_task_instead_of_hanging_it() -> None:
