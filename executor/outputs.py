@@ -18,6 +18,7 @@ from executor.core.outcome import (
     StageOutput,
 )
 from executor.interruption import store_interrupted
+from iacplatform.terraform.plan import DriftedResource
 from iacplatform.terraform.plan import ResourceChange as PlannedChange
 from workspaces.models import (
     AppliedState,
@@ -66,6 +67,7 @@ def _(output: PlanOutput, claim: Claim, outcome: StageOutcome) -> None:
     TaskPlan.objects.filter(task_id=claim.task_id).update(
         plan_json=output.plan_json,
         output_changes=_storable([asdict(change) for change in summary.output_changes]),
+        drifted=[_drifted(resource) for resource in summary.drifted],
     )
     WorkspaceTask.objects.filter(pk=claim.task_id).update(
         changes_add=summary.add,
@@ -139,6 +141,17 @@ def _change_row(task_id: int, change: PlannedChange) -> ResourceChange:
         changes_before=_storable(change.before),
         changes_after=_storable(change.after),
     )
+
+
+def _drifted(resource: DriftedResource) -> dict[str, Any]:
+    """What is kept of it: only what differs, not the whole resource."""
+    return {
+        "address": resource.address,
+        "resource_type": resource.resource_type,
+        "name": resource.name,
+        "action": resource.action,
+        "differences": resource.differences,
+    }
 
 
 def _storable(value: Any) -> Any:

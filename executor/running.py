@@ -27,9 +27,13 @@ class _Attempt:
 
 
 class RunningStages:
-    """Claims of this process with the token through which each can be stopped."""
+    """Claims of this process with the token through which each can be stopped.
+
+    ``slots`` says how many this process runs at once; 0 where it is no worker.
+    """
 
     def __init__(self) -> None:
+        self.slots = 0
         self._lock = threading.Lock()
         self._attempts: dict[int, _Attempt] = {}
         self._draining = False

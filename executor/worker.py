@@ -8,6 +8,7 @@ import structlog
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
+from executor.background import must_leave_room
 from executor.claims import Claim, claim_stage, leave_unknown, new_token
 from executor.core.accessor import Phase
 from executor.core.outcome import ApplyOutput, StageOutcome
@@ -52,6 +53,8 @@ def run_stage(stage_id: int) -> None:
     """Runs one attempt at a stage, if it can be claimed: a message that came twice does nothing."""
     if running_stages.draining:
         dispatch(stage_id, shared=True)
+        return
+    if retry_transaction(lambda: must_leave_room(stage_id, running_stages), seconds=CLAIM_SECONDS):
         return
     host = settings.WORKER_HOST
     token = retry_transaction(new_token, seconds=CLAIM_SECONDS)

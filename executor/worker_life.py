@@ -100,6 +100,7 @@ def start_threads(sender: Any, **_: Any) -> None:
     queues = sender.app.amqp.queues.consume_from
     mode = consumed_mode(queues)
     if mode is not None:
+        running_stages.slots = sender.pool.limit
         presence = Presence(settings.WORKER_HOST, mode, running_stages)
         heartbeat = Periodic("heartbeat", presence.renew, settings.RENEW_SECONDS)
         watcher = CancelWatcher(running_stages)

@@ -15,6 +15,10 @@ api: list[URLPattern | URLResolver] = [
     path("", include("workspaces.api.urls")),
     path("", include("workspaces.api.log_urls")),
     path("", include("runtasks.api.urls")),
+    path("", include("notifications.api.urls")),
+    path("", include("triggers.api.urls")),
+    path("", include("workspaces.drift.api.urls")),
+    path("", include("workspaces.cmdb.api.urls")),
     re_path("", api_not_found),
 ]
 urlpatterns = [

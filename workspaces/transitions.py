@@ -11,6 +11,7 @@ from iacplatform.common.conflicts import violated
 from workspaces.exceptions import MoveNotAllowed, StatusChanged
 from workspaces.models import RemoteDataToken, TaskTransition, WorkspaceTask
 from workspaces.signals import task_transitioned
+from workspaces.task_events import TaskEvent, announce, event_of_move
 from workspaces.task_status import ALLOWED_MOVES, FINAL, REPAIRS, TaskStatus
 
 SYSTEM = "system"
@@ -28,7 +29,8 @@ def transition(
     """Moves a task from the status it was read with to ``to``, by compare-and-set.
 
     ``changes`` are further fields of the task, written by the same UPDATE. One TaskTransition row goes
-    into the same transaction and ``task_transitioned`` is sent after commit.
+    into the same transaction, in which the subscribers of task events are told too; ``task_transitioned``
+    is sent after commit.
 
     Raises:
         MoveNotAllowed: the state machine has no such move.
@@ -97,7 +99,7 @@ def _compare_and_set(
 
 
 def _record(task: WorkspaceTask, from_status: str, to_status: str, actor: str, reason: str) -> None:
-    TaskTransition.objects.create(
+    written = TaskTransition.objects.create(
         task=task,
         from_status=from_status,
         to_status=to_status,
@@ -105,6 +107,9 @@ def _record(task: WorkspaceTask, from_status: str, to_status: str, actor: str, r
         actor=actor,
         reason=reason,
     )
+    event = event_of_move(task, from_status, to_status)
+    if event is not None:
+        announce(TaskEvent(event, task, f"transition:{written.pk}", actor, reason))
     transaction.on_commit(
         partial(
             task_transitioned.send_robust,

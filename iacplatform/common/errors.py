@@ -51,3 +51,10 @@ class NotFound(DomainError):
 
     status = 404
     code = "not_found"
+
+
+class Forbidden(DomainError):
+    """The caller sees the object and may not do this with it."""
+
+    status = 403
+    code = "permission_denied"

@@ -13,10 +13,11 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from iacplatform.embedded import show
+from iacplatform.embedded import consequences, show
 from iacplatform.embedded.checks import Checks, start_checks
 from iacplatform.embedded.client import PlatformClient
 from iacplatform.embedded.exceptions import DemoFailedError
+from iacplatform.embedded.receiver import Receiver, running_receiver
 from iacplatform.embedded.stack import Stack, running_stack
 
 CONFIGURATION = Path(__file__).parent / "demo_configuration"
@@ -38,16 +39,22 @@ def announce(console: Console, sentence: str) -> Iterator[None]:
 
 
 def demo(console: Console, run_dir: Path, port: int) -> None:
-    """Sets everything up, plans, approves and applies a real change, shows it, stops everything."""
+    """Sets everything up, plans, approves and applies a real change, shows what follows, stops everything."""
     console.rule("iacplatform demo")
-    with running_stack(run_dir, partial(announce, console), port=port) as stack:
+    with (
+        running_receiver() as receiver,
+        running_stack(run_dir, partial(announce, console), port=port) as stack,
+    ):
         client = PlatformClient(stack.base_url, stack.token)
         with announce(console, "Run task service with a mandatory and an advisory check"):
             checks = start_checks(stack, client)
         with announce(console, "Workspace with an uploaded configuration and three variables"):
             workspace = create_workspace(client, checks)
+        with announce(console, "A second workspace that it triggers, and a receiver of messages"):
+            consequences.arrange(client, workspace, receiver)
         task = _plan(console, client, workspace)
         _apply(console, client, task)
+        _show_consequences(console, client, task, receiver)
     console.print("[green]✓[/] Everything that was started is stopped")
 
 
@@ -78,6 +85,19 @@ def _apply(console: Console, client: PlatformClient, task: dict[str, Any]) -> No
     show.outputs(console, client.get(f"{workspace}/state-outputs"))
     show.state(console, client.get(f"{workspace}/state-versions/current"))
     show.timeline(console, client.get(_path(task)))
+
+
+def _show_consequences(
+    console: Console, client: PlatformClient, task: dict[str, Any], receiver: Receiver
+) -> None:
+    console.rule("What the apply has started elsewhere")
+    triggered = consequences.triggered_task(client, task)
+    if triggered["status"] != "applied":
+        raise DemoFailedError(f"task #{triggered['id']} ended as {triggered['status']}")
+    show.triggered(console, client.get(f"/workspaces/{triggered['workspace_id']}"), triggered)
+    consequences.await_message(receiver, "task_completed", triggered)
+    console.rule("What the receiver was told")
+    show.messages(console, receiver.received)
 
 
 def _watch(

@@ -2,12 +2,16 @@
 
 import json
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
+
+from iacplatform.embedded.receiver import Received
 
 ACTIONS = {
     "create": ("+", "green"),
@@ -118,6 +122,31 @@ def timeline(console: Console, task: dict[str, Any]) -> None:
             f"[{style}]{outcome}[/]",
             _seconds(stage["duration_ms"] / 1000 if stage["duration_ms"] is not None else None),
             stage["worker"],
+        )
+    console.print(table)
+
+
+def triggered(console: Console, workspace: dict[str, Any], task: dict[str, Any]) -> None:
+    """Prints the task that another workspace's apply has started."""
+    console.print(
+        f"Task [bold]#{task['id']}[/] of {escape(workspace['name'])} is [green]{task['status']}[/]: "
+        f"{task['changes_add']} added, {task['changes_change']} changed, "
+        f"{task['changes_destroy']} destroyed"
+    )
+    console.print(Text(task["description"], style="dim"))
+
+
+def messages(console: Console, received: Sequence[Received]) -> None:
+    """Prints what a receiver of notifications was told, in the order in which it came."""
+    table = Table("Event", "Task", "Workspace", "Status", "Signature")
+    for each in received:
+        task = each.message["task"]
+        table.add_row(
+            each.message["event"],
+            f"#{task['id']}",
+            Text(each.message["workspace"]["name"]),
+            task["status"],
+            "[green]genuine[/]" if each.is_genuine else "[red]forged[/]",
         )
     console.print(table)
 

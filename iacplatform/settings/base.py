@@ -5,6 +5,7 @@ A name that ends in ``_FILE`` gives the path of a file with the value: for secre
 
 import socket
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from environs import Env
 
@@ -54,6 +55,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "django.contrib.postgres",
     "django.contrib.staticfiles",
     "django_filters",
     "django_prometheus",
@@ -65,8 +67,12 @@ INSTALLED_APPS = [
     "iacplatform.common",
     "iacplatform.embedded",
     "workspaces",
+    "workspaces.cmdb",
+    "workspaces.drift",
     "executor",
     "runtasks",
+    "notifications",
+    "triggers",
 ]
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
@@ -168,12 +174,22 @@ SPECTACULAR_SETTINGS = {
         "TaskTypeEnum": "workspaces.task_status.TaskType",
         "RequestedTaskTypeEnum": "workspaces.api.serializers.tasks.REQUESTED_TYPES",
         "OutputsSharingEnum": "workspaces.models.OutputsSharing",
+        "DriftCheckStatusEnum": "workspaces.drift.models.CheckStatus",
+        "DriftSeverityEnum": "workspaces.drift.models.Severity",
         "OutboxStatusEnum": "iacplatform.common.models.OutboxStatus",
         "RunTaskStageEnum": "runtasks.models.RunTaskStage",
         "RunTaskResultStatusEnum": "runtasks.models.ResultStatus",
         "RunTaskCallbackStatusEnum": "runtasks.api.serializers.callbacks.STATUSES",
         "EnforcementLevelEnum": "runtasks.models.EnforcementLevel",
+        "TriggerExecutionStatusEnum": "triggers.models.ExecutionStatus",
+        "CMDBSyncStatusEnum": "workspaces.cmdb.models.SyncStatus",
+        "CMDBSyncTriggerEnum": "workspaces.cmdb.models.SyncTrigger",
+        "CMDBSourceTypeEnum": "workspaces.cmdb.models.SourceType",
+        "CMDBPullStatusEnum": "workspaces.cmdb.models.PullStatus",
         "SignatureFormatEnum": "runtasks.models.SignatureFormat",
+        "NotificationTypeEnum": "notifications.models.NotificationType",
+        "NotificationLogStatusEnum": "notifications.models.LogStatus",
+        "TaskEventEnum": "workspaces.task_events.EventName",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
@@ -221,10 +237,35 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 2.0,
         "options": {"queue": "control", "expires": 3},
     },
+    "fire-due-triggers": {
+        "task": "triggers.tasks.fire_due",
+        "schedule": 2.0,
+        "options": {"queue": "control", "expires": 3},
+    },
+    "schedule-drift-checks": {
+        "task": "workspaces.drift.tasks.schedule_checks",
+        "schedule": 30.0,
+        "options": {"queue": "control", "expires": 30},
+    },
+    "prune-drift-checks": {
+        "task": "workspaces.drift.tasks.prune_checks",
+        "schedule": 3600.0,
+        "options": {"queue": "control", "expires": 3600},
+    },
     "deliver-due": {
         "task": "iacplatform.common.tasks.deliver_due",
         "schedule": 2.0,
         "options": {"queue": "delivery", "expires": 60},
+    },
+    "prune-notification-logs": {
+        "task": "notifications.tasks.prune_logs",
+        "schedule": 3600.0,
+        "options": {"queue": "control", "expires": 3600},
+    },
+    "sweep-cmdb": {
+        "task": "workspaces.cmdb.tasks.sweep",
+        "schedule": 10.0,
+        "options": {"queue": "control", "expires": 10},
     },
     "prune-outbox": {
         "task": "iacplatform.common.tasks.prune_outbox",
@@ -240,17 +281,38 @@ OUTBOX_DELIVERERS: dict[str, dict[str, str]] = {
         "deliver": "runtasks.services.webhooks.deliver",
         "on_dead": "runtasks.services.webhooks.give_up",
     },
+    "notifications.message": {
+        "deliver": "notifications.services.delivery.deliver",
+        "on_dead": "notifications.services.delivery.give_up",
+    },
+    "cmdb.sync": {"deliver": "workspaces.cmdb.services.sync_requests.deliver"},
+    "cmdb.pull": {"deliver": "workspaces.cmdb.services.pulling.deliver"},
 }
 OUTBOX_DESTINATION_CONCURRENCY = env.int("OUTBOX_DESTINATION_CONCURRENCY", 4)
-OUTBOX_LEASE_SECONDS = env.float("OUTBOX_LEASE_SECONDS", 90.0)
+OUTBOX_LEASE_SECONDS = env.float("OUTBOX_LEASE_SECONDS", 150.0)
 OUTBOX_KEEP_DAYS = env.int("OUTBOX_KEEP_DAYS", 30)
 OUTBOUND_ALLOWED_NETWORKS: list[str] = env.list("OUTBOUND_ALLOWED_NETWORKS", [])
 OUTBOUND_PROXY = env.str("OUTBOUND_PROXY", "")
 OUTBOUND_CA_FILE = env.str("OUTBOUND_CA_FILE", "")
 
+# --- Tasks
+# Functions that are told of each event of a task, in the transaction that causes it. Drift comes last: when
+# it says that something has drifted, the others know already that the check has ended.
+TASK_EVENT_SUBSCRIBERS = [
+    "workspaces.cmdb.subscriber.follow",
+    "triggers.subscriber.follow",
+    "notifications.subscriber.follow",
+    "workspaces.drift.subscriber.follow",
+]
+
 # --- Stages
 # Functions that say, for the admin's page of a task, what their app knows of it.
-TASK_PAGE_SECTIONS = ["runtasks.admin.task_section.results_section"]
+TASK_PAGE_SECTIONS = [
+    "runtasks.admin.task_section.results_section",
+    "notifications.admin.task_section.messages_section",
+    "triggers.admin.task_section.triggers_section",
+    "workspaces.drift.admin.task_section.drift_section",
+]
 STAGE_GATES: list[str] = env.list("STAGE_GATES", ["runtasks.gates.RunTaskGate"])
 LEASE_SECONDS = env.float("LEASE_SECONDS", 20.0)
 RENEW_SECONDS = env.float("RENEW_SECONDS", 5.0)
@@ -283,6 +345,24 @@ ARCHIVE_MAX_FILES = env.int("ARCHIVE_MAX_FILES", 5000)
 RUN_TASK_WEBHOOK_WAITS = env.list("RUN_TASK_WEBHOOK_WAITS", [1.0, 5.0, 15.0], subcast=float)
 RUN_TASK_WEBHOOK_TIMEOUT_SECONDS = env.float("RUN_TASK_WEBHOOK_TIMEOUT_SECONDS", 30.0)
 RUN_TASK_CALLBACK_MAX_BYTES = env.int("RUN_TASK_CALLBACK_MAX_BYTES", 32 * 1024**2)
+
+# --- Notifications
+NOTIFICATION_LOG_KEEP_DAYS = env.int("NOTIFICATION_LOG_KEEP_DAYS", 90)
+# Empty: no e-mail is sent.
+EMAIL_HOST = env.str("EMAIL_HOST", "")
+EMAIL_PORT = env.int("EMAIL_PORT", 25)
+EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = secret("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL = env.bool("EMAIL_USE_SSL", False)
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "iacplatform@localhost")
+
+# --- Drift
+DRIFT_MAX_CONCURRENT = env.int("DRIFT_MAX_CONCURRENT", 2)
+DRIFT_TIME_ZONE = ZoneInfo(
+    env.str("DRIFT_TIME_ZONE", "UTC")
+).key  # a name that is none is said at once
+DRIFT_KEEP_DAYS = env.int("DRIFT_KEEP_DAYS", 90)
 
 # --- Language, time, log
 LANGUAGE_CODE = "en"

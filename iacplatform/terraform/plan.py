@@ -5,9 +5,10 @@ Format versions 0.1 (Terraform 0.12) to 1.x, of Terraform and OpenTofu
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from iacplatform.terraform.differences import Differences, differences
 from iacplatform.terraform.exceptions import PlanError
 from iacplatform.terraform.sensitivity import (
     KNOWN_AFTER_APPLY,
@@ -57,6 +58,13 @@ class ResourceChange:
 
 
 @dataclass(frozen=True)
+class DriftedResource(ResourceChange):
+    """A resource that is no longer what the state says, and which of its values differ."""
+
+    differences: Differences = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class OutputChange:
     """What happens to a root output; ``before`` and ``after`` are ``None`` when it is sensitive."""
 
@@ -83,7 +91,7 @@ class PlanSummary:
     has_changes: bool = False
     resource_changes: tuple[ResourceChange, ...] = ()
     output_changes: tuple[OutputChange, ...] = ()
-    drifted: tuple[ResourceChange, ...] = ()
+    drifted: tuple[DriftedResource, ...] = ()
 
 
 def summarise(plan_json: bytes) -> PlanSummary:
@@ -123,7 +131,7 @@ def _summary(plan: dict[str, Any]) -> PlanSummary:
         has_changes=bool(outputs) or any(_is_change(entry) for entry in planned),
         resource_changes=changes,
         output_changes=outputs,
-        drifted=_changes(plan.get("resource_drift") or []),
+        drifted=_drifted(plan.get("resource_drift") or []),
     )
 
 
@@ -150,6 +158,21 @@ def _changes(entries: list[dict[str, Any]]) -> tuple[ResourceChange, ...]:
         for entry in entries
         if (action := _RESOURCE_ACTIONS.get(tuple(entry["change"]["actions"])))
     )
+
+
+def _drifted(entries: list[dict[str, Any]]) -> tuple[DriftedResource, ...]:
+    return tuple(
+        _drifted_resource(entry, action)
+        for entry in entries
+        if (action := _RESOURCE_ACTIONS.get(tuple(entry["change"]["actions"])))
+    )
+
+
+def _drifted_resource(entry: dict[str, Any], action: ResourceAction) -> DriftedResource:
+    change = _resource_change(entry, action)
+    before, after = entry["change"].get("before"), entry["change"].get("after")
+    found = differences(before, after, change.before, change.after)
+    return DriftedResource(**vars(change), differences=found)
 
 
 def _resource_change(entry: dict[str, Any], action: ResourceAction) -> ResourceChange:

@@ -159,6 +159,10 @@ class TaskPlan(models.Model):
     output_changes = models.JSONField(
         default=list, help_text="Outputs whose value changes; the values of sensitive ones are null"
     )
+    drifted = EncryptedJSONField(
+        null=True,
+        help_text="Resources that are not as the state has them; empty before it was read",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:

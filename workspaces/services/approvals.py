@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 
 from workspaces.models import WorkspaceTask
 from workspaces.services.cancellation import end_as_cancelled, request_cancellation
+from workspaces.task_events import EventName, TaskEvent, announce
 from workspaces.task_status import TaskStatus
 from workspaces.transitions import SYSTEM
 
@@ -51,4 +52,6 @@ def _expire(task: WorkspaceTask) -> bool:
             return False  # somebody confirms or cancels it, or has done so
         request_cancellation(task, by=SYSTEM, reason=reason)
         end_as_cancelled(task)
+        key = f"approval_timeout:{task.pk}"
+        announce(TaskEvent(EventName.APPROVAL_TIMEOUT, task, key, SYSTEM, reason))
     return True

@@ -18,8 +18,9 @@ from workspaces.transitions import transition
 def start_next(workspace_id: int) -> list[int]:
     """Starts every task of the workspace that may start now and returns their ids.
 
-    Locked, or deleted: nothing. Else the oldest pending plan-and-apply if none is live, every pending plan and
-    every pending drift check. Safe to call at any time, by any number of processes.
+    Locked, or deleted: nothing. Else the oldest pending plan-and-apply if none is live, every pending plan and,
+    where nothing is being changed or is about to be, every pending drift check (F43). Safe to call at any
+    time, by any number of processes.
     """
     with transaction.atomic():
         found = Workspace.objects.select_for_update(of=("self",), no_key=True).filter(
@@ -39,7 +40,7 @@ def _startable(workspace: Workspace) -> list[WorkspaceTask]:
     ).exists()
     reads = [task for task in queued if task.task_type == TaskType.PLAN_ONLY]
     checks = [task for task in queued if task.task_type == TaskType.DRIFT_CHECK]
-    return [*([] if held else changes[:1]), *reads, *checks]
+    return [*([] if held else changes[:1]), *reads, *([] if held or changes else checks)]
 
 
 def _start(task: WorkspaceTask) -> bool:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import TypeVar
 
 from executor.core import engine_command
 from executor.core.context import StageContext
@@ -13,6 +14,8 @@ from executor.core.redaction import Redactor
 from executor.core.workdir import PLAN_FILE
 from iacplatform.terraform.exceptions import PlanError
 from iacplatform.terraform.plan import PlanSummary, ResourceChange, summarise
+
+Change = TypeVar("Change", bound=ResourceChange)
 
 
 def run(stage: StageContext) -> StageOutcome:
@@ -46,17 +49,19 @@ def _masked(summary: PlanSummary, redactor: Redactor) -> PlanSummary:
         )
         for change in summary.output_changes
     )
+    drifted = (
+        replace(each, differences=redactor.redact_value(each.differences))
+        for each in _masked_changes(summary.drifted, redactor)
+    )
     return replace(
         summary,
         resource_changes=_masked_changes(summary.resource_changes, redactor),
         output_changes=tuple(outputs),
-        drifted=_masked_changes(summary.drifted, redactor),
+        drifted=tuple(drifted),
     )
 
 
-def _masked_changes(
-    changes: Iterable[ResourceChange], redactor: Redactor
-) -> tuple[ResourceChange, ...]:
+def _masked_changes(changes: Iterable[Change], redactor: Redactor) -> tuple[Change, ...]:
     masked = []
     seen: Counter[str] = Counter()
     for change in changes:

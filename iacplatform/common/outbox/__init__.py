@@ -4,6 +4,6 @@ See docs/explanation/outbox.md.
 """
 
 from iacplatform.common.outbox.deliverers import Delivery, GiveUp, RetryLater
-from iacplatform.common.outbox.entries import enqueue, replay
+from iacplatform.common.outbox.entries import draft, enqueue, enqueue_all, replay
 
-__all__ = ["Delivery", "GiveUp", "RetryLater", "enqueue", "replay"]
+__all__ = ["Delivery", "GiveUp", "RetryLater", "draft", "enqueue", "enqueue_all", "replay"]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import structlog
 from django.conf import settings
@@ -19,28 +19,62 @@ WAITS = (5.0, 30.0, 120.0, 300.0, 600.0)
 logger = structlog.get_logger(__name__)
 
 
+class Options(TypedDict, total=False):
+    """How an entry is delivered.
+
+    At most ``settings.OUTBOX_DESTINATION_CONCURRENCY`` entries of one ``destination`` are delivered at
+    once, and entries of one ``ordering`` one after another in the order of their ids; empty means no
+    such bound. ``waits`` are the seconds after each failed attempt, the last one repeats.
+    """
+
+    destination: str
+    ordering: str
+    max_attempts: int
+    waits: Sequence[float]
+
+
 def enqueue(
+    kind: str, *, key: str, payload: dict[str, Any], **options: Unpack[Options]
+) -> OutboxEntry:
+    """Writes an entry in the caller's transaction; one of the same ``key`` is returned as it is.
+
+    Raises ``KeyError`` for a kind that nobody delivers, ``ValueError`` where there are no waits.
+    """
+    values = _values(kind, payload, **options)
+    with transaction.atomic():
+        entry, created = OutboxEntry.objects.get_or_create(key=key, defaults=values)
+        if created:
+            hint_after_commit()
+    return entry
+
+
+def draft(
+    kind: str, *, key: str, payload: dict[str, Any], **options: Unpack[Options]
+) -> OutboxEntry:
+    """An entry for :func:`enqueue_all`; raises as :func:`enqueue`."""
+    return OutboxEntry(key=key, **_values(kind, payload, **options))
+
+
+def enqueue_all(drafts: Sequence[OutboxEntry]) -> None:
+    """Writes many entries by one statement, in their order; those whose key is there stay as they are."""
+    with transaction.atomic():
+        OutboxEntry.objects.bulk_create(drafts, ignore_conflicts=True)
+        hint_after_commit()
+
+
+def _values(
     kind: str,
-    *,
-    key: str,
     payload: dict[str, Any],
     destination: str = "",
     ordering: str = "",
     max_attempts: int = MAX_ATTEMPTS,
     waits: Sequence[float] = WAITS,
-) -> OutboxEntry:
-    """Writes an entry in the caller's transaction; one of the same ``key`` is returned as it is.
-
-    At most ``settings.OUTBOX_DESTINATION_CONCURRENCY`` entries of one ``destination`` are delivered at
-    once, and entries of one ``ordering`` one after another in the order of their ids; empty means no
-    such bound. ``waits`` are the seconds after each failed attempt, the last one repeats. Raises
-    ``KeyError`` for a kind that nobody delivers, ``ValueError`` where there are no waits.
-    """
+) -> dict[str, Any]:
     if kind not in settings.OUTBOX_DELIVERERS:
         raise KeyError(kind)
     if not waits and max_attempts > 1:
         raise ValueError("waits must not be empty where there may be a second attempt")
-    values = {
+    return {
         "kind": kind,
         "payload": payload,
         "destination": destination,
@@ -48,11 +82,6 @@ def enqueue(
         "max_attempts": max_attempts,
         "waits": list(waits),
     }
-    with transaction.atomic():
-        entry, created = OutboxEntry.objects.get_or_create(key=key, defaults=values)
-        if created:
-            hint_after_commit()
-    return entry
 
 
 @transaction.atomic

@@ -58,6 +58,14 @@ def test_the_demo_applies_a_real_change_and_leaves_no_process(run_dir: Path) -> 
     assert "Apply complete! Resources: 7 added" in result.stdout
     assert "https://shop-demo.example.com" in result.stdout
     assert re.search(r"State version \S*1", result.stdout)
+    assert re.search(r"Task #2 of status-page-\S+ is applied: 2 added", result.stdout)
+    assert re.search(r"Triggered by workspace shop-\S+ \(task #1\)", result.stdout)
+    for told in (
+        "approval_required │ #1 +│ shop-.+ apply_pending │ genuine",
+        "task_completed +│ #1 +│ shop-.+ applied +│ genuine",
+        "task_completed +│ #2 +│ status-page-.+ applied +│ genuine",
+    ):
+        assert re.search(told, result.stdout), told
     assert "correct-horse-battery-staple" not in result.stdout
     assert processes_of(run_dir) == []
 

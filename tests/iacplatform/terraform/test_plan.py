@@ -218,12 +218,29 @@ def test_drift_is_read_from_resource_drift() -> None:
     summary = plan(resource_changes=None, resource_drift=[drift, entry("no-op")])
     assert [change.after for change in summary.drifted] == [{"a": 2}]
     assert summary.drifted[0].module_address == "module.m"
+    assert summary.drifted[0].differences == {"a": {"before": 1, "after": 2}}
     assert not summary.has_changes
 
 
 def test_drifted_values_are_masked_as_well() -> None:
-    drift = entry("update", change_before={"p": "x"}, change_before_sensitive={"p": True})
-    assert plan(resource_drift=[drift]).drifted[0].before == {"p": "***SENSITIVE***"}
+    """That a secret differs is told, but neither of its values."""
+    drift = entry(
+        "update",
+        change_before={"p": "x"},
+        change_after={"p": "y"},
+        change_before_sensitive={"p": True},
+        change_after_sensitive={"p": True},
+    )
+    masked = "***SENSITIVE***"
+    found = plan(resource_drift=[drift]).drifted[0]
+    assert found.before == {"p": masked}
+    assert found.differences == {"p": {"before": masked, "after": masked}}
+
+
+def test_a_resource_that_is_gone_has_drifted_as_a_whole() -> None:
+    drift = entry("delete", change_before={"a": 1}, change_after=None)
+    found = plan(resource_drift=[drift]).drifted[0]
+    assert (found.action, found.differences) == ("delete", {})
 
 
 @pytest.mark.parametrize("version", ["0.1", "0.2", "1.0", "1.1", "1.2", "1.9"])

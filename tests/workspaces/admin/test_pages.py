@@ -26,6 +26,7 @@ from tests.factories import (
     VariableFactory,
 )
 from tests.runtasks.factories import AttachmentFactory, ResultFactory
+from tests.workspaces.drift.checks import one_row_of_each
 from workspaces.models import (
     AppliedState,
     ConfigurationVersion,
@@ -72,6 +73,7 @@ def one_of_each(name: str, user: User) -> WorkspaceTask:
     )
     attachment = AttachmentFactory.create(workspace=workspace, created_by=user)
     ResultFactory.create(task=task, run_task=attachment.run_task)
+    one_row_of_each(task, user)
     return task
 
 

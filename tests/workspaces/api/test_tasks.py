@@ -130,10 +130,10 @@ def test_a_created_task_is_started_by_the_queue(api: APIClient, tasks: str) -> N
 def test_changes_wait_for_each_other_and_plans_for_nobody(
     api: APIClient, base: str, workspace: Workspace
 ) -> None:
-    """F12: of two plan-and-applies the second waits, while plans run beside the first."""
+    """F12: of two plan-and-applies the second waits, while plans run beside the first; F43: checks wait too."""
     kinds = ["plan_and_apply", "plan_and_apply", "plan", "drift_check"]
     created = [api.post(f"{base}/tasks", {"run_type": kind}).json() for kind in kinds]
-    assert [task["status"] for task in created] == ["running", "pending", "running", "running"]
+    assert [task["status"] for task in created] == ["running", "pending", "running", "pending"]
 
 
 def test_a_list_has_pages_and_counts(api: APIClient, tasks: str, workspace: Workspace) -> None:

@@ -53,9 +53,35 @@ def test_every_plan_starts_beside_a_running_plan_and_apply() -> None:
     a_task(workspace)
     start_next(workspace.pk)
     plans = [a_task(workspace, TaskType.PLAN_ONLY) for _ in range(3)]
+
+    assert start_next(workspace.pk) == [plan.pk for plan in plans]
+
+
+@pytest.mark.django_db
+def test_a_drift_check_waits_for_the_end_of_a_change() -> None:
+    """F43: what is being changed looks like drift."""
+    workspace = a_workspace()
+    change = a_task(workspace)
     check = a_task(workspace, TaskType.DRIFT_CHECK)
 
-    assert start_next(workspace.pk) == [*[plan.pk for plan in plans], check.pk]
+    assert start_next(workspace.pk) == [change.pk]
+    assert start_next(workspace.pk) == []
+    change.refresh_from_db()
+    finish_plan(change, has_changes=False)
+    assert start_next(workspace.pk) == [check.pk]
+
+
+@pytest.mark.django_db
+def test_a_change_does_not_wait_for_a_drift_check() -> None:
+    """F43: people come first."""
+    workspace = a_workspace()
+    check = a_task(workspace, TaskType.DRIFT_CHECK)
+    start_next(workspace.pk)
+    change = a_task(workspace)
+
+    assert start_next(workspace.pk) == [change.pk]
+    check.refresh_from_db()
+    assert check.status == TaskStatus.RUNNING
 
 
 @pytest.mark.django_db

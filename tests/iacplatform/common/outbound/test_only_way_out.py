@@ -10,6 +10,7 @@ PACKAGES = ("iacplatform", "workspaces", "executor", "runtasks", "notifications"
 NETWORK = {
     "aiohttp",
     "asyncio.open_connection",
+    "django.core.mail",
     "ftplib",
     "http.client",
     "httpx",
@@ -40,6 +41,8 @@ ALLOWED = {
     "iacplatform/embedded/stack.py": {"requests", "socket"},
     # A run task service to try things with, in a process of its own: it calls the platform back.
     "runtasks/sandbox/callbacks.py": {"requests"},
+    # E-mail goes to the operator's own mail server; of smtplib the kinds of its errors.
+    "notifications/destinations/email.py": {"django.core.mail", "smtplib"},
     # The host's own name.
     "iacplatform/settings/base.py": {"socket"},
 }

@@ -11,11 +11,11 @@ from uuid import uuid4
 import pytest
 from django.db import connection, transaction
 from django.db.models.functions import Now
-from pytest_django import Settings
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from iacplatform.common.errors import Conflict
 from iacplatform.common.models import OutboxEntry, OutboxStatus
-from iacplatform.common.outbox import enqueue, replay
+from iacplatform.common.outbox import draft, enqueue, enqueue_all, replay
 from iacplatform.common.outbox.entries import prune
 from tests.iacplatform.common.outbox.conftest import Put
 
@@ -98,6 +98,20 @@ def test_the_same_key_from_many_at_once_is_one_entry(put: Put) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(attempt, range(40)))) == 1
+
+
+def test_many_are_written_by_one_statement(
+    put: Put, hints: Callable[[], int], django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    put("2", payload={"number": 0})
+    with transaction.atomic(), django_assert_num_queries(3):  # a savepoint around it
+        enqueue_all([draft("test.post", key=str(n), payload={"number": n}) for n in range(5)])
+
+    entries = list(OutboxEntry.objects.order_by("pk"))
+    assert [entry.key for entry in entries] == ["2", "0", "1", "3", "4"]
+    assert [entry.payload["number"] for entry in entries[1:]] == [0, 1, 3, 4]
+    assert entries[0].payload["number"] == 0
+    assert hints() == 2
 
 
 def test_a_kind_that_nobody_delivers_is_refused() -> None:

@@ -1,0 +1,1 @@
+"""What is done with notifications: choosing, writing, delivering, trying, configuring them."""

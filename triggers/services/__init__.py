@@ -1,0 +1,1 @@
+"""What is done about run triggers; one module a subject."""

@@ -1,0 +1,1 @@
+"""What the CMDB's API takes and shows."""
