@@ -26,6 +26,7 @@ from tests.factories import (
     VariableFactory,
 )
 from tests.runtasks.factories import AttachmentFactory, ResultFactory
+from tests.workspaces.admin.consequences import write_consequences
 from tests.workspaces.drift.checks import one_row_of_each
 from workspaces.models import (
     AppliedState,
@@ -74,6 +75,7 @@ def one_of_each(name: str, user: User) -> WorkspaceTask:
     attachment = AttachmentFactory.create(workspace=workspace, created_by=user)
     ResultFactory.create(task=task, run_task=attachment.run_task)
     one_row_of_each(task, user)
+    write_consequences(task, user, SECRET)
     return task
 
 
