@@ -16,13 +16,13 @@ Open = Any
 
 @pytest.fixture
 def open_pooled() -> Iterator[Open]:
-    """Makes connections of one pool; they are given back, and the pool closed, at the end."""
+    """Makes connections of one pool, which tests have none of; it is closed at the end."""
     options = connection.settings_dict["OPTIONS"] | {"pool": {"max_size": IDLE, "timeout": 10}}
     opened: list[DatabaseWrapper] = []
 
     def open_one(*, check: bool) -> DatabaseWrapper:
         values = connection.settings_dict | {"OPTIONS": options, "CHECK_POOLED": check}
-        opened.append(DatabaseWrapper(values, alias="pooled"))
+        opened.append(DatabaseWrapper(values, alias=connection.alias))
         return opened[-1]
 
     yield open_one
