@@ -9,6 +9,7 @@ from workspaces.cmdb.models.resource import CONTENT
 from workspaces.cmdb.services.mapping import AnswerError, Inventory, read_inventory
 
 TIMEOUT_SECONDS = 45.0
+TRIAL_SECONDS = 15.0
 MAX_ANSWER_BYTES = 16 * 1024**2
 MIN_SECRET = 8
 """Characters: shorter header values are no secrets, and would be found everywhere in an answer."""
@@ -43,8 +44,8 @@ class Trial:
         ]
 
 
-def fetch(source: ExternalSource) -> Inventory:
-    """What a source answers now.
+def fetch(source: ExternalSource, *, timeout: float = TIMEOUT_SECONDS) -> Inventory:
+    """What a source answers within ``timeout`` seconds.
 
     Raises what :func:`iacplatform.common.outbound.send` raises, :class:`Unavailable` where it may answer
     later, and :class:`AnswerError` for an answer that cannot be used.
@@ -58,7 +59,7 @@ def fetch(source: ExternalSource) -> Inventory:
         source.api_endpoint,
         headers=headers | source.auth_headers,
         body=body,
-        timeout=TIMEOUT_SECONDS,
+        timeout=timeout,
         max_response_bytes=MAX_ANSWER_BYTES,
         secrets=_secrets(source),
     )
@@ -78,8 +79,8 @@ def _secrets(source: ExternalSource) -> list[str]:
 
 
 def try_out(source: ExternalSource) -> Trial:
-    """Asks a source and keeps nothing of it; never raises for its answer."""
+    """Asks a source, while somebody waits, and keeps nothing of it; never raises for its answer."""
     try:
-        return Trial("", fetch(source))
+        return Trial("", fetch(source, timeout=TRIAL_SECONDS))
     except (OutboundFailed, OutboundRefused, Unavailable, AnswerError) as error:
         return Trial(str(error), Inventory())

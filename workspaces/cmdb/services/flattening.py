@@ -70,15 +70,19 @@ def _row(
             terraform_address=address,
             resource_type=resource_type,
             resource_name=fit(resource.get("name"), 500),
-            index_key=clean(str(instance.get("index_key", ""))),
+            index_key=_index_key(instance.get("index_key")),
             attributes=attributes,
             tags=tags,
             description=fit(attributes.get("description"), 2000),
-            **_module(resource.get("module") or ""),
+            **_module(str(resource.get("module") or "")),
             **_identity(attributes, tags),
             **_place(provider_name(resource.get("provider")), attributes),
         )
     )
+
+
+def _index_key(key: Any) -> str:
+    return "" if key is None else clean(str(key))
 
 
 def sealed(row: ResourceIndex) -> ResourceIndex:
@@ -102,7 +106,8 @@ def _plain(value: Any) -> Any:
     if not isinstance(value, dict) or set(value) != UNTYPED:
         return value
     kind = value["type"]
-    return value["value"] if isinstance(kind, list) or kind in _PRIMITIVES else value
+    is_type = kind in _PRIMITIVES if isinstance(kind, str) else isinstance(kind, list)
+    return value["value"] if is_type else value
 
 
 def _module(instance_path: str) -> dict[str, Any]:

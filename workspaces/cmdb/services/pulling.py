@@ -24,7 +24,7 @@ from iacplatform.common.outbound import OutboundFailed, OutboundRefused
 from iacplatform.common.outbox import Delivery, RetryLater, draft, enqueue_all
 from workspaces.cmdb.models import ExternalSource, PullStatus, ResourceIndex, SyncLog
 from workspaces.cmdb.services.external_sources import check_administrator
-from workspaces.cmdb.services.fetching import Unavailable, fetch
+from workspaces.cmdb.services.fetching import TIMEOUT_SECONDS, Unavailable, fetch
 from workspaces.cmdb.services.mapping import AnswerError, Inventory
 from workspaces.cmdb.services.replacing import replace_rows
 
@@ -109,7 +109,7 @@ def pull(source: ExternalSource) -> None:
     log = _begin(source)
     try:
         connection.close()  # none is kept while the source takes its time
-        inventory = fetch(source)
+        inventory = fetch(source, timeout=TIMEOUT_SECONDS)
         _store(log, source, inventory)
     except (OutboundFailed, OutboundRefused, Unavailable, AnswerError) as error:
         _fail([log.pk], str(error))

@@ -149,6 +149,20 @@ def test_values_that_are_nested_very_deeply_do_no_harm() -> None:
     assert "left out" in str(row.attributes.get("deep", "left out"))
 
 
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"id": 7, "tags": ["no map"], "arn": {"a": 1}, "description": None},
+        {"id": "i", "input": {"value": "x", "type": {"a": 1}}},
+        {"id": True, "name": 1.5, "tags": {"Name": 3}},
+    ],
+)
+def test_attributes_of_unusual_types_do_no_harm(attributes: dict[str, object]) -> None:
+    row = only(resource("aws_x.y", instance(**attributes) | {"index_key": None}, module=""))
+
+    assert (row.terraform_address, row.index_key) == ("aws_x.y", "")
+
+
 def test_an_address_that_is_too_long_for_an_index_is_cut_and_stays_unique() -> None:
     long = "é" * 3000
     rows = rows_of(

@@ -155,7 +155,7 @@ def test_an_answer_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_source_that_says_nothing_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetching, "TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr(pulling, "TIMEOUT_SECONDS", 0.3)
     with running_server(lambda _: time.sleep(1)) as server:
         log = pull(a_source(server.url))
 
