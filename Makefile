@@ -7,6 +7,9 @@ TOOL := $(BIN)/python -W "ignore:Got an error checking a consistent migration" m
 TOOL_SETTINGS := --settings iacplatform.settings.tooling
 INSTALLED := .venv/.installed
 OPENAPI := docs/reference/openapi.yaml
+# Each process that runs tests starts servers of its own, so with servers that are given there is one.
+PROCESSES ?= $(if $(DATABASE_URL)$(REDIS_URL),0,2)
+PYTEST := $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --quiet
 
 .DEFAULT_GOAL := help
@@ -49,7 +52,7 @@ types: $(INSTALLED) ## Types, with mypy in strict mode
 	$(BIN)/mypy
 
 test: $(INSTALLED) ## Tests, against a real PostgreSQL, Redis and engine
-	$(BIN)/python -m pytest -m "not large"
+	$(PYTEST) -m "not large"
 
 test-faults: $(INSTALLED) ## Kill, freeze and cut off every part of the platform; nothing may be lost
 	$(BIN)/python -m tests.faults $(if $(ONLY),-k '$(ONLY)')
@@ -58,7 +61,7 @@ test-chaos: $(INSTALLED) ## Random faults at random moments: make test-chaos MIN
 	$(BIN)/python -m tests.faults chaos $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
 
 test-large: $(INSTALLED) ## The tests of sizes that take their time
-	$(BIN)/python -m pytest -m large
+	$(PYTEST) -m large
 
 schema: $(INSTALLED) ## Write the API description, docs/reference/openapi.yaml
 	$(TOOL) spectacular --fail-on-warn --file $(OPENAPI) $(TOOL_SETTINGS)

@@ -73,6 +73,11 @@ def _start_servers(config: pytest.Config) -> None:
     os.environ.setdefault("DATA_DIR", str(directory / "data"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The system tests come last: a platform that they have started costs the others no time."""
+    items.sort(key=lambda item: "system" in item.path.relative_to(item.config.rootpath).parts)
+
+
 @pytest.fixture(autouse=True)
 def _outages_end() -> Iterator[None]:
     from iacplatform.common.hints import broker_outage  # noqa: PLC0415  imports settings
