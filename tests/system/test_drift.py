@@ -16,6 +16,7 @@ from tests.system.disk_provider.installation import cli_config
 from tests.system.drift import PROVIDERS, DiskPlatform, WatchedWorkspace
 from tests.system.platform import Platform
 from tests.system.test_cancelling import engines
+from tests.system.triggers import end_leases
 
 MASKED = "***SENSITIVE***"
 
@@ -189,6 +190,7 @@ def test_a_check_whose_worker_is_killed_is_finished_by_another(disk: DiskPlatfor
         disk.platform.worker.process.send_signal(signal.SIGKILL)
         disk.platform.worker.process.wait()
     disk.move_to("host-disk-2")
+    end_leases(disk.platform)
 
     assert task.wait(seconds=90) == "success"
     status = watched.status()
