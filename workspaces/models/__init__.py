@@ -4,6 +4,7 @@ from workspaces.models.configuration_version import ConfigurationVersion
 from workspaces.models.engine_version import Engine, EngineVersion
 from workspaces.models.history import CommentAction, TaskComment, TaskLog, TaskTransition
 from workspaces.models.output import RemoteDataToken, WorkspaceOutput, WorkspaceRemoteData
+from workspaces.models.project import Project
 from workspaces.models.resource import ChangeType, ResourceCodeVersion, WorkspaceResource
 from workspaces.models.resource_change import ApplyStatus, ChangeAction, ResourceChange
 from workspaces.models.stage import TaskStage
@@ -30,6 +31,7 @@ __all__ = [
     "Engine",
     "EngineVersion",
     "OutputsSharing",
+    "Project",
     "RemoteDataToken",
     "ResourceChange",
     "ResourceCodeVersion",
