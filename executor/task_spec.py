@@ -1,5 +1,6 @@
 """A task's snapshot resolved to the values that its engine gets (reference §4.3)."""
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from django.conf import settings
@@ -20,6 +21,7 @@ from workspaces.models import (
     ChangeAction,
     ConfigurationSource,
     EngineVersion,
+    SetVariable,
     TaskSnapshot,
     VariableType,
     Workspace,
@@ -30,6 +32,8 @@ from workspaces.models.output import STATIC_OUTPUT
 from workspaces.services.remote_data import issue_token, remote_sources
 from workspaces.services.snapshots import snapshot_code, snapshot_variables
 from workspaces.task_status import Stage
+
+Variables = Sequence[WorkspaceVariable | SetVariable]
 
 # Any of these may find itself on another host, where it has to write the task's files again.
 WRITES_FILES = frozenset(KNOWN_STAGES) - {Stage.RESCUE, Stage.SAVING_STATE}
@@ -91,7 +95,7 @@ def _engine(row: EngineVersion) -> EngineRelease:
 
 
 def _configuration(
-    task: WorkspaceTask, snapshot: TaskSnapshot, variables: list[WorkspaceVariable], claim: Claim
+    task: WorkspaceTask, snapshot: TaskSnapshot, variables: Variables, claim: Claim
 ) -> Configuration:
     return Configuration(
         bodies=tuple(snapshot_code(snapshot)) or _fallback(snapshot),
@@ -125,9 +129,7 @@ def sensitive_values_of(task: WorkspaceTask) -> tuple[str, ...]:
     return _sensitive_values(snapshot, variables)
 
 
-def _sensitive_values(
-    snapshot: TaskSnapshot, variables: list[WorkspaceVariable]
-) -> tuple[str, ...]:
+def _sensitive_values(snapshot: TaskSnapshot, variables: Variables) -> tuple[str, ...]:
     """What the log must not show: sensitive variables, and the literals of sensitive outputs."""
     outputs = map(_output, snapshot.outputs or [])
     literals = (output.value for output in outputs if output.sensitive and not output.module)
@@ -161,7 +163,7 @@ def _outputs_url(source: Workspace) -> str:
     return f"{settings.BASE_URL}/api/v1/workspaces/{source.workspace_id}/state-outputs/full"
 
 
-def _environment(variables: list[WorkspaceVariable]) -> dict[str, str]:
+def _environment(variables: Variables) -> dict[str, str]:
     return {
         row.key: row.value for row in variables if row.variable_type == VariableType.ENVIRONMENT
     }

@@ -17,7 +17,8 @@ from workspaces.models.task import (
     TaskSnapshot,
     WorkspaceTask,
 )
-from workspaces.models.variable import ValueFormat, VariableType, WorkspaceVariable
+from workspaces.models.variable import ValueFormat, Variable, VariableType, WorkspaceVariable
+from workspaces.models.variable_set import SetVariable, VariableSet, VariableSetScope
 from workspaces.models.workspace import ConfigurationSource, OutputsSharing, Workspace
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "RemoteDataToken",
     "ResourceChange",
     "ResourceCodeVersion",
+    "SetVariable",
     "StateCheckpoint",
     "StateSource",
     "StateVersion",
@@ -45,6 +47,9 @@ __all__ = [
     "TaskStage",
     "TaskTransition",
     "ValueFormat",
+    "Variable",
+    "VariableSet",
+    "VariableSetScope",
     "VariableType",
     "Workspace",
     "WorkspaceOutput",
