@@ -6,9 +6,10 @@ import pytest
 
 from executor.core.accessor import TaskSpec
 from executor.task_spec import build_task_spec
+from iacplatform.terraform.configuration import render
 from iacplatform.terraform.exceptions import ConfigurationError
 from tests.domain import a_task, a_workspace, claimed
-from tests.factories import OutputFactory, ResourceFactory
+from tests.factories import OutputFactory, ResourceFactory, SetVariableFactory, UserFactory
 from workspaces.models import (
     ConfigurationVersion,
     OutputsSharing,
@@ -20,6 +21,7 @@ from workspaces.models import (
     WorkspaceVariable,
 )
 from workspaces.services.queue import start_next
+from workspaces.services.variables import create_variable, delete_variable, update_variable
 
 pytestmark = pytest.mark.django_db
 
@@ -47,6 +49,35 @@ def test_variables_are_sorted_by_their_kind() -> None:
     assert [variable.key for variable in spec.configuration.variables] == ["region"]
     assert spec.environment == {"TOKEN": "s3cret"}
     assert spec.sensitive_values == ("s3cret",)
+
+
+def test_a_deleted_variable_is_in_no_tfvars() -> None:
+    """F18: gone from the file too, with all its versions, and its successor has the key."""
+    workspace = a_workspace()
+    user = UserFactory.create()
+    for key in ("region", "zone"):
+        variable = create_variable(workspace, user=user, key=key, value="eu")
+        delete_variable(update_variable(variable, user=user, version=1, value="us"))
+    create_variable(workspace, user=user, key="region", value="asia")
+
+    files = render(spec_of(workspace).configuration)
+
+    assert files["variables.tfvars"] == 'region = "asia"\n'
+
+
+def test_variables_of_sets_reach_the_engine_like_the_workspaces_own() -> None:
+    workspace = a_workspace()
+    for fields in ({"key": "region", "value": "eu"}, {"key": "colour", "secret": True}):
+        SetVariableFactory.create(**fields)
+    SetVariableFactory.create(key="TOKEN", value="s3cret", environment=True)
+    WorkspaceVariable.objects.create(workspace=workspace, key="region", value="us")
+
+    spec = spec_of(workspace)
+
+    values = {variable.key: variable.value for variable in spec.configuration.variables}
+    assert values == {"region": "us", "colour": "hunter2 hunter2"}
+    assert spec.environment == {"TOKEN": "s3cret"}
+    assert spec.sensitive_values == ("hunter2 hunter2",)
 
 
 def test_without_resources_the_workspaces_code_is_the_configuration() -> None:
