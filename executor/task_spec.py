@@ -1,6 +1,7 @@
 """A task's snapshot resolved to the values that its engine gets (reference §4.3)."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, cast
 
 from django.conf import settings
@@ -29,10 +30,12 @@ from workspaces.models import (
     WorkspaceVariable,
 )
 from workspaces.models.output import STATIC_OUTPUT
-from workspaces.services.remote_data import issue_token, remote_sources
+from workspaces.services.remote_data import TOKEN_LIFETIME, issue_token, remote_sources
 from workspaces.services.snapshots import snapshot_code, snapshot_variables
 from workspaces.task_status import Stage
 
+# How long a token opens where nothing ends the plan that reads with it; its task's end does anyway.
+UNLIMITED = timedelta(days=1)
 Variables = Sequence[WorkspaceVariable | SetVariable]
 
 # Any of these may find itself on another host, where it has to write the task's files again.
@@ -153,8 +156,10 @@ def _remote_data(task: WorkspaceTask, snapshot: TaskSnapshot) -> tuple[RemoteDat
         sources = remote_sources(snapshot)
     except SnapshotInvalid as error:
         raise ConfigurationError(f"{error}.") from error
+    limit = timedelta(seconds=limits_of(task.workspace).plan)
+    lifetime = limit + TOKEN_LIFETIME if limit else UNLIMITED
     return tuple(
-        RemoteData(name=name, url=_outputs_url(source), token=issue_token(source, task))
+        RemoteData(name, url=_outputs_url(source), token=issue_token(source, task, lifetime))
         for name, source in sources.items()
     )
 

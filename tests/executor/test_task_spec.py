@@ -1,8 +1,10 @@
 """A task's snapshot resolved to values."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from executor.core.accessor import TaskSpec
 from executor.task_spec import build_task_spec
@@ -118,6 +120,24 @@ def test_each_attempt_has_a_fresh_token_for_remote_data() -> None:
     assert len(tokens) == 2
     assert RemoteDataToken.objects.usable().count() == 2
     assert not RemoteDataToken.objects.filter(digest__in=tokens).exists()
+
+
+@pytest.mark.parametrize(("limit", "minutes"), [(3600, 90), (60, 31), (0, 24 * 60)])
+def test_a_token_lives_as_long_as_the_plan_may_take(
+    settings: Any, limit: int, minutes: int
+) -> None:
+    """F17: half an hour is too short for a plan that takes an hour."""
+    settings.PLAN_TIMEOUT_SECONDS = limit
+    source = a_workspace("network", outputs_sharing=OutputsSharing.ALL)
+    workspace = a_workspace()
+    WorkspaceRemoteData.objects.create(
+        workspace=workspace, source_workspace=source, data_name="network"
+    )
+
+    spec_of(workspace)
+
+    lives = RemoteDataToken.objects.get().expires_at - timezone.now()
+    assert timedelta(minutes=minutes - 1) < lives < timedelta(minutes=minutes + 1)
 
 
 def test_outputs_that_are_not_shared_are_the_users_error_and_name_the_data() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import requests
 
+from iacplatform.accounts.models import token_digest
 from iacplatform.embedded.client import JSON
 from tests.system.http_provider.installation import cli_config
 from tests.system.platform import Platform, TaskUnderTest, WorkspaceUnderTest
@@ -37,9 +38,14 @@ CONSUMER = {
 
 
 @pytest.fixture(scope="module")
-def remote(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """The platform with a worker whose engine has the provider ``http``."""
-    config = cli_config(CACHE, tmp_path_factory.mktemp("http"))
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The engine's configuration with the provider ``http``."""
+    return cli_config(CACHE, tmp_path_factory.mktemp("http"))
+
+
+@pytest.fixture(scope="module")
+def remote(platform: Platform, config: Path) -> Iterator[Platform]:
+    """The platform with a worker whose engine has the provider."""
     move(platform, "host-http", config)
     yield platform
     platform.move_to("host-a")
@@ -119,3 +125,88 @@ def test_an_engine_reads_the_outputs_with_the_token_of_its_task(
     assert knock(url, authorization).status_code == 401
     token = authorization.removeprefix("Bearer ")
     assert token not in task.log()
+    assert PASSWORD not in task.log()
+    assert "(sensitive value)" in task.log("plan")
+    password = consumer.get("/state-outputs")["outputs"]["password"]
+    assert (password["sensitive"], password["value"]) == (True, None)
+
+
+def test_the_plan_reads_with_a_token_of_its_own_attempt(consumer: WorkspaceUnderTest) -> None:
+    """F17: the token that the files were first written with may have expired at a gate."""
+    task = consumer.run()
+
+    rows = consumer.platform.sql(
+        "SELECT digest, used_count FROM workspaces_remotedatatoken WHERE task_id = %s ORDER BY id",
+        task.task_id,
+    )
+    token = request_of(task)[1].removeprefix("Bearer ")
+    used = [digest for digest, count in rows if count]
+    assert used == [token_digest(token)]
+    assert rows[0][0] not in used  # the one of `fetching`
+
+
+def test_on_another_host_the_apply_uses_what_the_plan_has_read(
+    consumer: WorkspaceUnderTest, source: WorkspaceUnderTest, remote: Platform, config: Path
+) -> None:
+    """F16, S4-1: the files are written again; what was approved is applied, although the source changed."""
+    task = consumer.run()
+    code = {"output": {**SOURCE["output"], "colour": {"value": "blue"}}}
+    remote.client.patch(source.path, {"tf_code": code})
+    assert source.apply().status == "applied"
+    move(remote, f"host-{task.task_id}", config)
+
+    task.confirm()
+
+    assert task.wait() == "applied", task.log()
+    assert not task.stages("apply")["init"]["skipped"]
+    assert outputs_in_state(consumer)["colour"] == "green"
+    assert consumer.apply().status == "applied"
+    assert outputs_in_state(consumer)["colour"] == "blue"
+
+
+def test_a_workspace_that_is_not_allowed_gets_nothing(
+    consumer: WorkspaceUnderTest, source: WorkspaceUnderTest
+) -> None:
+    """Neither a definition, nor a file, nor an answer to the token that it has for another."""
+    other = source.platform.workspace(SOURCE)
+    with pytest.raises(requests.HTTPError) as refused:
+        define(other, source)
+    assert refused.value.response.status_code == 400
+
+    url, authorization = request_of(consumer.run())
+    foreign = url.replace(source.workspace_id, other.workspace_id)
+    assert knock(url, authorization).status_code == 200
+    assert knock(foreign, authorization).status_code == 403
+    assert knock(url, f"Bearer {source.platform.stack.token}").status_code == 401
+    assert requests.get(url, timeout=10).status_code == 401
+
+
+def test_a_plan_fails_once_sharing_has_ended_and_names_the_data(
+    consumer: WorkspaceUnderTest, source: WorkspaceUnderTest
+) -> None:
+    share(source, "none")
+
+    task = consumer.run("plan_only")
+
+    assert task.status == "failed"
+    assert "Remote data network cannot be read" in task.get()["error_message"]
+
+
+def test_an_apply_is_refused_once_sharing_has_ended_since_the_plan(
+    consumer: WorkspaceUnderTest, source: WorkspaceUnderTest
+) -> None:
+    """Decided so: what was read with leave is not used without; sharing again lets it through."""
+    task = consumer.run()
+    url, authorization = request_of(task)
+    share(source, "none")
+
+    with pytest.raises(requests.HTTPError) as refused:
+        task.confirm()
+
+    assert refused.value.response.status_code == 409
+    assert "Remote data network cannot be read" in refused.value.response.json()["error"]
+    assert task.status == "apply_pending"
+    assert knock(url, authorization).status_code == 403
+    share(source, "all")
+    task.confirm()
+    assert task.wait() == "applied", task.log()
