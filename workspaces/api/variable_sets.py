@@ -210,7 +210,7 @@ class SetVariableVersionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin
         return {**context, "hide_values": self.variable.sensitive}
 
 
-class EffectiveVariableViewSet(WorkspaceView[WorkspaceVariable]):
+class EffectiveVariableViewSet(WorkspaceView[Any]):
     """The variables that a task of the workspace would get if it were created now."""
 
     queryset = WorkspaceVariable.objects.all()
@@ -220,5 +220,5 @@ class EffectiveVariableViewSet(WorkspaceView[WorkspaceVariable]):
     def list(self, request: Request, **_: Any) -> Response:
         """Each key once, with whose variable it is and whose variables it overrides."""
         effective = effective_variables(self.workspace, with_values=True)
-        page = self.paginate_queryset(effective)  # type: ignore[arg-type]
+        page = self.paginate_queryset(effective)
         return self.get_paginated_response(self.get_serializer(page, many=True).data)

@@ -92,11 +92,15 @@ def _remember_secrets(workspace: Workspace, variables: list[SetVariable]) -> Non
 
 def snapshot_variables(snapshot: TaskSnapshot) -> list[WorkspaceVariable | SetVariable]:
     """The variable rows that a snapshot names, whatever became of the variables and sets since."""
-    own, shared = set(), set()
+    own: set[tuple[str, int]] = set()
+    shared: set[tuple[str, int]] = set()
     for reference in snapshot.variables or []:
         wanted = shared if "variable_set_id" in reference else own
         wanted.add((reference["variable_id"], reference["version"]))
-    found = [*_versions(WorkspaceVariable, own), *_versions(SetVariable, shared)]
+    found: list[WorkspaceVariable | SetVariable] = [
+        *_versions(WorkspaceVariable, own),
+        *_versions(SetVariable, shared),
+    ]
     return sorted(found, key=lambda row: row.key)
 
 

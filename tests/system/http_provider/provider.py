@@ -6,7 +6,7 @@ is a ``status_code``, not an error.
 https://registry.terraform.io/providers/hashicorp/http/latest/docs/data-sources/http
 """
 
-# mypy: disable-error-code="import-not-found, misc, no-any-return"
+# mypy: disable-error-code="import-not-found, import-untyped, misc, no-any-return"
 
 import urllib.error
 import urllib.request

@@ -162,7 +162,8 @@ def test_only_what_the_organization_has_can_be_assigned(
         ("projects", "project_ids", project.project_id),
         ("workspaces", "workspace_ids", workspace.workspace_id),
     ):
-        for wrong in ([known], ["ws-unknown"], "text", [[]], None):
+        wrongs: list[Any] = [[known], ["ws-unknown"], "text", [[]], None]
+        for wrong in wrongs:
             answer = api.put(f"{url}/{part}", {field: wrong})
             assert answer.status_code == 400, wrong
             assert {key.split(".")[0] for key in answer.json()["fields"]} == {field}

@@ -1,5 +1,6 @@
 """Which variable counts where sets and the workspace have the same key."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -52,7 +53,7 @@ def a_set(workspace: Workspace, scope: VariableSetScope, **fields: Any) -> Varia
     made = VariableSetFactory.create(scope=scope, **fields)
     if scope == VariableSetScope.WORKSPACES:
         made.workspaces.add(workspace)
-    if scope == VariableSetScope.PROJECTS:
+    if scope == VariableSetScope.PROJECTS and workspace.project is not None:
         made.projects.add(workspace.project)
     return made
 
@@ -187,11 +188,12 @@ def test_a_snapshot_keeps_what_a_set_gave_whatever_becomes_of_it(workspace: Work
     variable = SetVariableFactory.create(variable_set=owner, key="region", value="europe-west")
     task = a_task(workspace)
     changed = update_set_variable(variable, user=user, version=1, value="us")
-    for happens in (
+    happenings: list[Callable[[], None]] = [
         lambda: delete_set_variable(changed),
         owner.workspaces.clear,
         lambda: delete_variable_set(owner),
-    ):
+    ]
+    for happens in happenings:
         happens()
         validate_snapshot(task)
         assert [row.value for row in snapshot_variables(task.snapshot)] == ["europe-west"]

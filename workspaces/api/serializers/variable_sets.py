@@ -85,13 +85,15 @@ class SetVariableSerializer(VariableSerializer):
     """A version of a set's variable."""
 
     class Meta(VariableSerializer.Meta):
-        model = SetVariable
+        model = SetVariable  # type: ignore[assignment]
 
 
 class VariableSourceSerializer(serializers.Serializer[Variable]):
     """Whose variable it is: the workspace's own, or a set's."""
 
-    source = serializers.ChoiceField(choices=["workspace", "variable_set"])
+    source = serializers.ChoiceField(  # type: ignore[assignment]
+        choices=["workspace", "variable_set"]
+    )
     variable_set_id = serializers.CharField(allow_null=True)
     variable_set_name = serializers.CharField(allow_null=True)
     scope = serializers.ChoiceField(choices=VariableSetScope.choices, allow_null=True)
@@ -123,13 +125,15 @@ class EffectiveVariableSerializer(serializers.Serializer[EffectiveVariable]):
     value_format = serializers.ChoiceField(
         choices=ValueFormat.choices, source="variable.value_format"
     )
-    value = serializers.SerializerMethodField(help_text="Empty where the variable is sensitive")
+    value = serializers.SerializerMethodField(
+        method_name="shown_value", help_text="Empty where the variable is sensitive"
+    )
     sensitive = serializers.BooleanField(source="variable.sensitive")
     description = serializers.CharField(source="variable.description")
-    source = VariableSourceSerializer(source="variable")
+    source = VariableSourceSerializer(source="variable")  # type: ignore[assignment]
     overrides = VariableSourceSerializer(many=True)
 
     @extend_schema_field(serializers.CharField())
-    def get_value(self, effective: EffectiveVariable) -> str:
+    def shown_value(self, effective: EffectiveVariable) -> str:
         """The value, never a sensitive one."""
         return "" if effective.variable.sensitive else effective.variable.value
