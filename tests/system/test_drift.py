@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -18,7 +17,6 @@ from tests.system.drift import PROVIDERS, DiskPlatform, WatchedWorkspace
 from tests.system.platform import Platform
 from tests.system.test_cancelling import engines
 
-CACHE = Path(__file__).resolve().parent.parent.parent / ".cache"
 MASKED = "***SENSITIVE***"
 
 
@@ -28,7 +26,7 @@ def disk(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     directory = tmp_path_factory.mktemp("disk")
     files = directory / "files"
     files.mkdir()
-    found = DiskPlatform(platform, cli_config(CACHE, directory), files)
+    found = DiskPlatform(platform, cli_config(directory), files)
     found.move_to("host-disk")
     yield found
     platform.move_to("host-a")
