@@ -13,7 +13,6 @@ from iacplatform.embedded.client import JSON
 from tests.system.http_provider.installation import cli_config
 from tests.system.platform import Platform, TaskUnderTest, WorkspaceUnderTest
 
-CACHE = Path(__file__).resolve().parent.parent.parent / ".cache"
 PASSWORD = "hunter2 of the database"
 SOURCE = {
     "output": {
@@ -40,7 +39,7 @@ CONSUMER = {
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The engine's configuration with the provider ``http``."""
-    return cli_config(CACHE, tmp_path_factory.mktemp("http"))
+    return cli_config(tmp_path_factory.mktemp("http"))
 
 
 @pytest.fixture(scope="module")

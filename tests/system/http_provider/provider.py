@@ -1,12 +1,11 @@
 """A real provider that stands in for ``hashicorp/http``: its data source, with what the platform writes.
 
-The engine runs it as a process of its own, over the plugin protocol; it needs the packages that
-``provider_requirements.txt`` locks. Like HashiCorp's, it gives out whatever the server answers: a refusal
-is a ``status_code``, not an error.
+The engine runs it as a process of its own, over the plugin protocol, which the package ``tf`` speaks.
+Like HashiCorp's, it gives out whatever the server answers: a refusal is a ``status_code``, not an error.
 https://registry.terraform.io/providers/hashicorp/http/latest/docs/data-sources/http
 """
 
-# mypy: disable-error-code="import-not-found, import-untyped, misc, no-any-return"
+# mypy: disable-error-code="misc, no-any-return"
 
 import urllib.error
 import urllib.request
