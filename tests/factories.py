@@ -20,10 +20,14 @@ from iacplatform.accounts.models import (
 from iacplatform.accounts.services import create_api_token
 from workspaces.models import (
     EngineVersion,
+    Project,
     ResourceChange,
     ResourceCodeVersion,
+    SetVariable,
     StateVersion,
     TaskSnapshot,
+    VariableSet,
+    VariableSetScope,
     VariableType,
     Workspace,
     WorkspaceOutput,
@@ -170,6 +174,42 @@ class VariableFactory(factory.django.DjangoModelFactory[WorkspaceVariable]):
     workspace = factory.SubFactory(WorkspaceFactory)
     key = factory.Sequence(lambda number: f"variable_{number}")
     value = "blue"
+
+
+class ProjectFactory(factory.django.DjangoModelFactory[Project]):
+    """A project of the seeded organization."""
+
+    class Meta:
+        model = Project
+
+    organization = factory.SubFactory(OrganizationFactory)
+    name = factory.Sequence(lambda number: f"project {number}")
+
+
+class VariableSetFactory(factory.django.DjangoModelFactory[VariableSet]):
+    """A set that applies to the whole seeded organization."""
+
+    class Meta:
+        model = VariableSet
+
+    organization = factory.SubFactory(OrganizationFactory)
+    name = factory.Sequence(lambda number: f"set {number}")
+    scope = VariableSetScope.ORGANIZATION
+
+
+class SetVariableFactory(factory.django.DjangoModelFactory[SetVariable]):
+    """A terraform variable of a set at version 1."""
+
+    class Meta:
+        model = SetVariable
+
+    class Params:
+        secret = factory.Trait(sensitive=True, value="hunter2 hunter2")
+        environment = factory.Trait(variable_type=VariableType.ENVIRONMENT)
+
+    variable_set = factory.SubFactory(VariableSetFactory)
+    key = factory.Sequence(lambda number: f"shared_{number}")
+    value = "green"
 
 
 class ResourceFactory(factory.django.DjangoModelFactory[WorkspaceResource]):

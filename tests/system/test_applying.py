@@ -1,6 +1,7 @@
 """Applies: where they run, what they run from, and how they fail."""
 
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,30 @@ def test_on_another_host_the_apply_is_rebuilt_from_the_snapshot(platform: Platfo
     assert not stages["init"]["skipped"]
     assert not stages["restoring_plan"]["skipped"]
     assert {row["worker"] for row in stages.values()} == {platform.host}
+    assert workspace.get("/state-outputs")["outputs"]["colour"]["value"] == "red"
+
+
+def test_a_set_that_is_changed_and_deleted_since_the_plan_changes_no_apply(
+    platform: Platform,
+) -> None:
+    """S4-1: also for variables of a set, which no lock of the workspace protects."""
+    client = platform.client
+    name = f"set-{time.time_ns()}"
+    shared = client.post("/variable-sets", {"name": name, "scope": "workspaces"})
+    path = f"/variable-sets/{shared['variable_set_id']}"
+    variable = client.post(f"{path}/variables", {"key": "colour", "value": "red"})
+    workspace = platform.workspace(FROM_VARIABLE)
+    client.put(f"{path}/workspaces", {"workspace_ids": [workspace.workspace_id]})
+    task = workspace.run()
+    one = f"{path}/variables/{variable['variable_id']}"
+    client.put(one, {"version": 1, "value": "blue"})
+    answer = client.session.delete(f"{client.base_url}/api/v1{path}", timeout=30)
+    assert answer.status_code == 204
+
+    platform.move_to(f"host-{task.task_id}")
+    task.confirm()
+
+    assert task.wait() == "applied", task.log()
     assert workspace.get("/state-outputs")["outputs"]["colour"]["value"] == "red"
 
 

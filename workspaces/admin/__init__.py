@@ -10,12 +10,15 @@ from workspaces.admin.configuration import (
 from workspaces.admin.engine_version import EngineVersionAdmin
 from workspaces.admin.state_version import StateVersionAdmin
 from workspaces.admin.task import WorkspaceTaskAdmin
+from workspaces.admin.variable_set import SetVariableAdmin, VariableSetAdmin
 from workspaces.admin.workspace import WorkspaceAdmin
 
 __all__ = [
     "ConfigurationVersionAdmin",
     "EngineVersionAdmin",
+    "SetVariableAdmin",
     "StateVersionAdmin",
+    "VariableSetAdmin",
     "WorkspaceAdmin",
     "WorkspaceOutputAdmin",
     "WorkspaceRemoteDataAdmin",

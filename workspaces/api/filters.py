@@ -8,6 +8,9 @@ from django.db.models import Count, Q, QuerySet
 from workspaces.models import (
     Engine,
     ResourceChange,
+    SetVariable,
+    VariableSet,
+    VariableSetScope,
     VariableType,
     Workspace,
     WorkspaceResource,
@@ -152,6 +155,27 @@ class VariableFilter(FilterSet):
     ) -> QuerySet[WorkspaceVariable]:
         """By type; ``all`` is the same as none."""
         return queryset if value == ALL else queryset.filter(variable_type=value)
+
+
+class SetVariableFilter(VariableFilter):
+    """Variables of a set by type and key."""
+
+    class Meta:
+        model = SetVariable
+        fields: list[str] = []
+
+
+class VariableSetFilter(FilterSet):
+    """Variable sets by name, organization, scope and priority."""
+
+    search = django_filters.CharFilter(field_name="name", lookup_expr="icontains", max_length=100)
+    organization = django_filters.CharFilter(field_name="organization__name", max_length=64)
+    scope = django_filters.ChoiceFilter(choices=VariableSetScope.choices)
+    priority = yes_or_no()
+
+    class Meta:
+        model = VariableSet
+        fields: list[str] = []
 
 
 class ResourceFilter(FilterSet):

@@ -18,6 +18,12 @@ from workspaces.api.tasks import (
     TaskViewSet,
     TransitionViewSet,
 )
+from workspaces.api.variable_sets import (
+    EffectiveVariableViewSet,
+    SetVariableVersionViewSet,
+    SetVariableViewSet,
+    VariableSetViewSet,
+)
 from workspaces.api.variables import VariableVersionViewSet, VariableViewSet
 from workspaces.api.workspaces import WorkspaceListViewSet, WorkspaceViewSet
 
@@ -32,12 +38,16 @@ VERSIONED: Actions = {"get": "retrieve", "put": "update", "delete": "destroy"}
 WORKSPACE = "workspaces/<ref:workspace_id>"
 TASK = f"{WORKSPACE}/tasks/<pk:task_id>"
 VARIABLE = f"{WORKSPACE}/variables/<sid:variable_id>"
+SET = "variable-sets/<sid:variable_set_id>"
+SET_VARIABLE = f"{SET}/variables/<sid:variable_id>"
 RESOURCE = f"{WORKSPACE}/resources/<pk:resource_id>"
 CONFIGURATION = f"{WORKSPACE}/configuration-versions/<sid:configuration_id>"
 STATES = f"{WORKSPACE}/state-versions"
 ENGINE = "engine-versions/<pk:engine_version_id>"
 
 outputs_sharing = WorkspaceViewSet.as_view({"get": "outputs_sharing", "put": "share_outputs"})
+set_projects = VariableSetViewSet.as_view({"get": "projects", "put": "assign_projects"})
+set_workspaces = VariableSetViewSet.as_view({"get": "workspaces", "put": "assign_workspaces"})
 rollback = ResourceViewSet.as_view({"post": "rollback"})
 
 urlpatterns = [
@@ -63,6 +73,15 @@ urlpatterns = [
     path(VARIABLE, VariableViewSet.as_view(VERSIONED)),
     path(f"{VARIABLE}/versions", VariableVersionViewSet.as_view(LIST)),
     path(f"{VARIABLE}/versions/<pk:version>", VariableVersionViewSet.as_view(READ)),
+    path(f"{WORKSPACE}/effective-variables", EffectiveVariableViewSet.as_view(LIST)),
+    path("variable-sets", VariableSetViewSet.as_view(COLLECTION)),
+    path(SET, VariableSetViewSet.as_view(ITEM)),
+    path(f"{SET}/projects", set_projects),
+    path(f"{SET}/workspaces", set_workspaces),
+    path(f"{SET}/variables", SetVariableViewSet.as_view(COLLECTION)),
+    path(SET_VARIABLE, SetVariableViewSet.as_view(VERSIONED)),
+    path(f"{SET_VARIABLE}/versions", SetVariableVersionViewSet.as_view(LIST)),
+    path(f"{SET_VARIABLE}/versions/<pk:version>", SetVariableVersionViewSet.as_view(READ)),
     path(f"{WORKSPACE}/resources", ResourceViewSet.as_view(COLLECTION)),
     path(f"{WORKSPACE}/resources/import", ResourceViewSet.as_view({"post": "import_blocks"})),
     path(f"{WORKSPACE}/resources/deploy", ResourceViewSet.as_view({"post": "deploy"})),

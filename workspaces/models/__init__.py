@@ -4,6 +4,7 @@ from workspaces.models.configuration_version import ConfigurationVersion
 from workspaces.models.engine_version import Engine, EngineVersion
 from workspaces.models.history import CommentAction, TaskComment, TaskLog, TaskTransition
 from workspaces.models.output import RemoteDataToken, WorkspaceOutput, WorkspaceRemoteData
+from workspaces.models.project import Project
 from workspaces.models.resource import ChangeType, ResourceCodeVersion, WorkspaceResource
 from workspaces.models.resource_change import ApplyStatus, ChangeAction, ResourceChange
 from workspaces.models.stage import TaskStage
@@ -16,7 +17,8 @@ from workspaces.models.task import (
     TaskSnapshot,
     WorkspaceTask,
 )
-from workspaces.models.variable import ValueFormat, VariableType, WorkspaceVariable
+from workspaces.models.variable import ValueFormat, Variable, VariableType, WorkspaceVariable
+from workspaces.models.variable_set import SetVariable, VariableSet, VariableSetScope
 from workspaces.models.workspace import ConfigurationSource, OutputsSharing, Workspace
 
 __all__ = [
@@ -30,9 +32,11 @@ __all__ = [
     "Engine",
     "EngineVersion",
     "OutputsSharing",
+    "Project",
     "RemoteDataToken",
     "ResourceChange",
     "ResourceCodeVersion",
+    "SetVariable",
     "StateCheckpoint",
     "StateSource",
     "StateVersion",
@@ -43,6 +47,9 @@ __all__ = [
     "TaskStage",
     "TaskTransition",
     "ValueFormat",
+    "Variable",
+    "VariableSet",
+    "VariableSetScope",
     "VariableType",
     "Workspace",
     "WorkspaceOutput",

@@ -127,8 +127,9 @@ class TaskSnapshot(models.Model):
     """What the workspace was when the task was created; plan and apply are run from it (§5.7).
 
     ``resource_versions`` maps a resource id to ``{"resource_db_id", "version_id", "version"}``, ``variables`` is
-    a list of ``{"variable_id", "version", "variable_type"}`` (references, no values), ``outputs`` and
-    ``remote_data`` are lists of definitions; a static output's literal may be a secret.
+    a list of ``{"variable_id", "version", "variable_type"}`` (references, no values; those of variable
+    sets have a ``variable_set_id``), ``outputs`` and ``remote_data`` are lists of definitions; a static
+    output's literal may be a secret.
     """
 
     task = models.OneToOneField(WorkspaceTask, on_delete=models.CASCADE, related_name="snapshot")

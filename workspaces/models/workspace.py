@@ -6,6 +6,7 @@ from django.db.models import Q
 from iacplatform.accounts.models import Organization, User
 from iacplatform.common.ids import new_id
 from workspaces.models.engine_version import EngineVersion
+from workspaces.models.project import Project
 from workspaces.task_status import ExecutionMode
 
 
@@ -47,6 +48,9 @@ class Workspace(models.Model):
     )
     organization = models.ForeignKey(
         Organization, on_delete=models.PROTECT, related_name="workspaces"
+    )
+    project = models.ForeignKey(
+        Project, on_delete=models.PROTECT, null=True, blank=True, related_name="workspaces"
     )
     name = models.CharField(max_length=100)
     description = models.TextField(blank=True)

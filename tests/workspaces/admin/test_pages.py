@@ -21,9 +21,11 @@ from tests.factories import (
     RemoteDataFactory,
     ResourceChangeFactory,
     ResourceFactory,
+    SetVariableFactory,
     StateVersionFactory,
     UserFactory,
     VariableFactory,
+    VariableSetFactory,
 )
 from tests.runtasks.factories import AttachmentFactory, ResultFactory
 from tests.workspaces.admin.consequences import write_consequences
@@ -33,8 +35,10 @@ from workspaces.models import (
     ConfigurationVersion,
     RemoteDataToken,
     ResourceChange,
+    SetVariable,
     StateVersion,
     TaskPlan,
+    VariableSet,
     Workspace,
     WorkspaceOutput,
     WorkspaceRemoteData,
@@ -54,6 +58,8 @@ def one_of_each(name: str, user: User) -> WorkspaceTask:
     workspace = task.workspace
     WorkspaceTask.objects.filter(pk=task.pk).update(created_by=user)
     VariableFactory.create(workspace=workspace, created_by=user)
+    variable_set = VariableSetFactory.create(created_by=user)
+    SetVariableFactory.create(variable_set=variable_set, created_by=user)
     OutputFactory.create(workspace=workspace)
     RemoteDataFactory.create(workspace=workspace)
     ResourceFactory.create(workspace=workspace, created_by=user)
@@ -87,6 +93,7 @@ def put_secrets_everywhere(task: WorkspaceTask) -> None:
     workspace.save()
     WorkspaceTask.objects.filter(pk=task.pk).update(outputs={"dsn": {"value": SECRET}})
     VariableFactory.create(workspace=workspace, sensitive=True, value=SECRET)
+    SetVariableFactory.create(sensitive=True, value=SECRET)
     OutputFactory.create(workspace=workspace, sensitive=True, output_value=SECRET)
     StateVersion.objects.update(content=content)
     TaskPlan.objects.update(plan_file=content, plan_json=content)
@@ -137,7 +144,9 @@ READ_ONLY = [
     OutboxEntry,
     RunTask,
     RunTaskResult,
+    SetVariable,
     StateVersion,
+    VariableSet,
     Workspace,
     WorkspaceOutput,
     WorkspaceRemoteData,
