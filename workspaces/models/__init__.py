@@ -7,7 +7,7 @@ from workspaces.models.output import RemoteDataToken, WorkspaceOutput, Workspace
 from workspaces.models.resource import ChangeType, ResourceCodeVersion, WorkspaceResource
 from workspaces.models.resource_change import ApplyStatus, ChangeAction, ResourceChange
 from workspaces.models.stage import TaskStage
-from workspaces.models.state_version import StateVersion
+from workspaces.models.state_version import StateImportSource, StateVersion
 from workspaces.models.task import (
     AppliedState,
     StateCheckpoint,
@@ -34,6 +34,7 @@ __all__ = [
     "ResourceChange",
     "ResourceCodeVersion",
     "StateCheckpoint",
+    "StateImportSource",
     "StateSource",
     "StateVersion",
     "TaskComment",
