@@ -80,7 +80,7 @@ class StateVersionViewSet(
 
     @extend_schema(request=RollbackToSerializer, responses={201: StateVersionSerializer})
     def rollback_to(self, request: Request, **_: Any) -> Response:
-        """The same, with the version in the body."""
+        """Makes an older state the newest again, as the operation on that version does."""
         serializer = RollbackToSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         asked = serializer.validated_data
