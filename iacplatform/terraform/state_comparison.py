@@ -68,11 +68,9 @@ def compare_loaded(
 ) -> StateComparison:
     """Compares two loaded states; where ``hides`` says so, neither a value nor an address is shown."""
     old, new = dict(managed_objects(before)), dict(managed_objects(after))
-    summaries = summary_of(before, old), summary_of(after, new)
-    assert summaries[0] is not None  # noqa: S101  # a loaded state is never empty
-    assert summaries[1] is not None  # noqa: S101
     return StateComparison(
-        *summaries,
+        summary_of(before, old),
+        summary_of(after, new),
         resources=_resources(_typed(before), _typed(after), hides),
         outputs=_outputs(before.get("outputs") or {}, after.get("outputs") or {}, hides),
     )

@@ -93,8 +93,8 @@ def compare_states(before: bytes | None, after: bytes | None) -> StateDifference
         "outputs": list(_changed_outputs(old, new)),
     }
     return StateDifference(
-        before=summary_of(old, old_objects),
-        after=summary_of(new, new_objects),
+        before=summary_of(old, old_objects) if old else None,
+        after=summary_of(new, new_objects) if new else None,
         counts={name: len(entries) for name, entries in lists.items()},
         **{name: tuple(entries[:MAX_LISTED]) for name, entries in lists.items()},
     )
@@ -108,10 +108,8 @@ def _objects(state: dict[str, Any]) -> Objects:
     return dict(managed_objects(state))
 
 
-def summary_of(state: dict[str, Any], objects: Objects) -> StateSummary | None:
-    """What a loaded state with these objects is known by; ``None`` for none."""
-    if not state:
-        return None
+def summary_of(state: dict[str, Any], objects: Objects) -> StateSummary:
+    """What a loaded state with these objects is known by."""
     return StateSummary(
         lineage=state["lineage"],
         serial=state["serial"],

@@ -53,12 +53,12 @@ class StateVersion(models.Model):
         max_length=20, choices=StateImportSource.choices, default=StateImportSource.TERRAFORM_APPLY
     )
     is_imported = models.GeneratedField(
-        expression=Q(import_source=StateImportSource.USER_UPLOAD.value),
+        expression=Q(import_source=StateImportSource.USER_UPLOAD.value),  # type: ignore[arg-type]
         output_field=models.BooleanField(),
         db_persist=True,
     )
     is_rollback = models.GeneratedField(
-        expression=Q(rollback_from_version__isnull=False),
+        expression=Q(rollback_from_version__isnull=False),  # type: ignore[arg-type]
         output_field=models.BooleanField(),
         db_persist=True,
     )

@@ -11,6 +11,7 @@ stays in any case
 """
 
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -32,6 +33,11 @@ from django.db.models.functions import Coalesce, Now
 from workspaces.models import StateVersion, Workspace
 from workspaces.services.state import needed_from
 
+# A workspace's own limits, and the platform's for those who have none; 0 is no limit.
+RETENTION = {
+    "state_keep_versions": "STATE_KEEP_VERSIONS",
+    "state_keep_days": "STATE_KEEP_DAYS",
+}
 BATCH = 200
 LONGEST_DAYS = 36_500
 logger = structlog.get_logger(__name__)
@@ -51,7 +57,7 @@ def prune_states() -> int:
     return removed
 
 
-def _beyond_a_limit() -> QuerySet[Workspace]:
+def _beyond_a_limit() -> QuerySet[Any]:
     """Workspaces in which something may have to go; one look at all, the closer one is at each."""
     age = ExpressionWrapper(F("days") * Value(timedelta(days=1)), output_field=DurationField())
     return (
@@ -65,7 +71,8 @@ def _beyond_a_limit() -> QuerySet[Workspace]:
     )
 
 
-def _with_limits(workspaces: QuerySet[Workspace]) -> QuerySet[Workspace]:
+def _with_limits(workspaces: QuerySet[Workspace]) -> QuerySet[Any]:
+    """With ``versions`` and ``days``: a workspace's own limits, or the platform's."""
     days = min(settings.STATE_KEEP_DAYS, LONGEST_DAYS)
     return workspaces.annotate(
         versions=Coalesce("state_keep_versions", Value(settings.STATE_KEEP_VERSIONS)),

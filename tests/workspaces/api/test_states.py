@@ -168,7 +168,11 @@ def test_a_filter_that_says_nothing_is_refused(api: APIClient, states: str, quer
 
 
 def test_two_versions_are_compared(api: APIClient, states: str, workspace: Workspace) -> None:
-    for outputs in ({"url": "a", "secret": "hunter11"}, {"url": "b", "secret": "hunter22"}):
+    both: list[dict[str, Any]] = [
+        {"url": "a", "secret": "hunter11"},
+        {"url": "b", "secret": "hunter22"},
+    ]
+    for outputs in both:
         StateVersionFactory.create(workspace=workspace, content=state_content(**outputs))
     answer = api.get(f"{states}/compare", {"from": 1, "to": 2})
     body = answer.json()

@@ -1,5 +1,7 @@
 """State versions and outputs of the state."""
 
+from typing import Any
+
 from rest_framework import serializers
 
 from iacplatform.common.serializers import JSONObjectField
@@ -77,7 +79,7 @@ class StateFileUploadSerializer(UploadOptionsSerializer):
     file = serializers.FileField(allow_empty_file=True)
 
 
-class UploadedStateSerializer(serializers.Serializer[StateVersion]):
+class UploadedStateSerializer(serializers.Serializer[Any]):
     """A state that was taken."""
 
     message = serializers.CharField()
