@@ -1,5 +1,6 @@
 """Applies: where they run, what they run from, and how they fail."""
 
+import json
 import stat
 from pathlib import Path
 

@@ -60,15 +60,13 @@ def prune_states() -> int:
 def _beyond_a_limit() -> QuerySet[Any]:
     """Workspaces in which something may have to go; one look at all, the closer one is at each."""
     age = ExpressionWrapper(F("days") * Value(timedelta(days=1)), output_field=DurationField())
-    return (
-        _with_limits(Workspace.objects.filter(is_locked=False))
-        .exclude(versions=0, days=0)
-        .annotate(count=Count("state_versions"), oldest=Min("state_versions__created_at"))
-        .filter(count__gt=1)
-        .filter(Q(versions=0) | Q(count__gt=F("versions")))
-        .filter(Q(days=0) | Q(oldest__lt=Now() - age))
-        .order_by("pk")
+    limited = _with_limits(Workspace.objects.filter(is_locked=False)).exclude(versions=0, days=0)
+    counted: QuerySet[Any] = limited.annotate(
+        count=Count("state_versions"), oldest=Min("state_versions__created_at")
     )
+    too_many = Q(versions=0) | Q(count__gt=F("versions"))
+    too_old = Q(days=0) | Q(oldest__lt=Now() - age)
+    return counted.filter(too_many, too_old, count__gt=1).order_by("pk")
 
 
 def _with_limits(workspaces: QuerySet[Workspace]) -> QuerySet[Any]:
