@@ -287,6 +287,7 @@ class StateVersionFactory(factory.django.DjangoModelFactory[StateVersion]):
     checksum = factory.LazyAttribute(lambda row: hashlib.sha256(row.content).hexdigest())
     size_bytes = factory.LazyAttribute(lambda row: len(row.content))
     serial = factory.SelfAttribute("version")
+    output_count = 0
     lineage = "8f5c1e2e-5c0f-4b8e-9a55-0d3f0a1b2c3d"
 
 

@@ -262,6 +262,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600.0,
         "options": {"queue": "control", "expires": 3600},
     },
+    "prune-states": {
+        "task": "workspaces.tasks.prune_states",
+        "schedule": 3600.0,
+        "options": {"queue": "control", "expires": 3600},
+    },
     "sweep-cmdb": {
         "task": "workspaces.cmdb.tasks.sweep",
         "schedule": 10.0,
@@ -340,6 +345,12 @@ SILENCE_TIMEOUT_SECONDS = env.int("SILENCE_TIMEOUT_SECONDS", 1800)
 ARCHIVE_MAX_BYTES = env.int("ARCHIVE_MAX_BYTES", 20 * 1024**2)
 ARCHIVE_MAX_UNPACKED_BYTES = env.int("ARCHIVE_MAX_UNPACKED_BYTES", 100 * 1024**2)
 ARCHIVE_MAX_FILES = env.int("ARCHIVE_MAX_FILES", 5000)
+
+# --- States
+STATE_MAX_BYTES = env.int("STATE_MAX_BYTES", 50 * 1024**2)
+# 0: all. A workspace may have its own.
+STATE_KEEP_VERSIONS = env.int("STATE_KEEP_VERSIONS", 0)
+STATE_KEEP_DAYS = env.int("STATE_KEEP_DAYS", 0)
 
 # --- Run tasks
 RUN_TASK_WEBHOOK_WAITS = env.list("RUN_TASK_WEBHOOK_WAITS", [1.0, 5.0, 15.0], subcast=float)

@@ -1,5 +1,6 @@
 """Applies: where they run, what they run from, and how they fail."""
 
+import json
 import stat
 import time
 from pathlib import Path
@@ -195,6 +196,24 @@ def test_what_the_engine_does_is_live_in_the_resource_changes(platform: Platform
 
     assert task.wait() == "applied"
     assert task.changes()["terraform_data.slow"]["apply_status"] == "completed"
+
+
+def test_a_state_that_was_made_elsewhere_is_planned_and_applied_here(platform: Platform) -> None:
+    """Reference §5.9: what is uploaded is what the engine finds, and what it makes follows it."""
+    elsewhere = platform.workspace(resources(one="1"))
+    elsewhere.apply()
+    workspace = platform.workspace(resources(one="1"))
+    state = json.dumps(elsewhere.state()).encode()
+
+    workspace.post("/state/upload-file", files={"file": ("terraform.tfstate", state)})
+
+    assert workspace.run().status == "planned_and_finished"
+    platform.client.patch(workspace.path, {"tf_code": resources(one="1", two="2")})
+    assert workspace.apply().status == "applied"
+    versions = workspace.get("/state-versions")["items"]
+    assert [row["import_source"] for row in versions] == ["terraform_apply", "user_upload"]
+    assert versions[0]["lineage"] == versions[1]["lineage"]
+    assert versions[0]["serial"] > versions[1]["serial"]
 
 
 def test_after_a_rollback_the_next_apply_succeeds(platform: Platform) -> None:

@@ -37,6 +37,7 @@ from workspaces.models import (
 )
 from workspaces.services.locks import lock_workspace, unlock_workspace
 from workspaces.services.queue import start_next
+from workspaces.services.state_retention import RETENTION
 from workspaces.services.workspaces import PLATFORM_LIMITS
 from workspaces.task_status import TaskStatus
 
@@ -129,6 +130,7 @@ class WorkspaceAdmin(ReadOnlyAdmin):
                 "fields": [
                     ("execution_mode", "auto_apply", "max_retries"),
                     "limits",
+                    "kept_states",
                     ("engine_version", "configuration_source"),
                     "providers",
                     "outputs_sharing",
@@ -203,6 +205,11 @@ class WorkspaceAdmin(ReadOnlyAdmin):
         """How long what may take, and whose limit it is."""
         return " · ".join([*_engine_limits(workspace), _approval_limit(workspace)])
 
+    @admin.display(description="state versions kept")
+    def kept_states(self, workspace: Workspace) -> str:
+        """How many, for how long, and whose limit it is."""
+        return " · ".join(_kept_states(workspace))
+
     @admin.display(description="providers")
     def providers(self, workspace: Workspace) -> str:
         """The names of the configured providers; their arguments may be secret."""
@@ -254,6 +261,14 @@ def _engine_limits(workspace: Workspace) -> Iterator[str]:
         whose = "" if seconds == own else " (the platform's)"
         text = duration_text(timedelta(seconds=seconds)) if seconds else "none"
         yield f"{field.partition('_')[0]} {text}{whose}"
+
+
+def _kept_states(workspace: Workspace) -> Iterator[str]:
+    for field, setting in RETENTION.items():
+        own = getattr(workspace, field)
+        kept = getattr(settings, setting) if own is None else own
+        whose = " (the platform's)" if own is None else ""
+        yield f"{field.rpartition('_')[2]} {kept or 'all'}{whose}"
 
 
 def _approval_limit(workspace: Workspace) -> str:

@@ -9,6 +9,8 @@ from workspaces.models import (
     Engine,
     ResourceChange,
     SetVariable,
+    StateImportSource,
+    StateVersion,
     VariableSet,
     VariableSetScope,
     VariableType,
@@ -222,6 +224,31 @@ class ResourceChangeFilter(FilterSet):
 
     class Meta:
         model = ResourceChange
+        fields: list[str] = []
+
+
+class StateVersionFilter(FilterSet):
+    """State versions by who, how, when and what for."""
+
+    search = django_filters.CharFilter(
+        field_name="description", lookup_expr="icontains", max_length=200
+    )
+    created_by = django_filters.CharFilter(field_name="created_by__username", max_length=150)
+    task_id = django_filters.NumberFilter(
+        field_name="task", min_value=1, max_value=10**LARGEST_ID_DIGITS, decimal_places=0
+    )
+    import_source = django_filters.ChoiceFilter(choices=StateImportSource.choices)
+    is_imported = yes_or_no()
+    is_rollback = yes_or_no()
+    lineage = django_filters.CharFilter(max_length=100)
+    start_date = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
+    end_date = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lte")
+    ordering = django_filters.OrderingFilter(
+        fields=["version", "created_at", "serial", "size_bytes", "resource_count"]
+    )
+
+    class Meta:
+        model = StateVersion
         fields: list[str] = []
 
 

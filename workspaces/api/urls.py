@@ -10,6 +10,11 @@ from workspaces.api.engine_versions import EngineVersionViewSet
 from workspaces.api.interruptions import InterruptionViewSet
 from workspaces.api.outputs import OutputViewSet, RemoteDataViewSet
 from workspaces.api.resources import ResourceVersionViewSet, ResourceViewSet
+from workspaces.api.state_contents import (
+    StateContentViewSet,
+    StateFileUploadViewSet,
+    StateUploadViewSet,
+)
 from workspaces.api.states import RemoteStateView, StateVersionViewSet
 from workspaces.api.tasks import (
     CommentViewSet,
@@ -43,11 +48,13 @@ SET_VARIABLE = f"{SET}/variables/<sid:variable_id>"
 RESOURCE = f"{WORKSPACE}/resources/<pk:resource_id>"
 CONFIGURATION = f"{WORKSPACE}/configuration-versions/<sid:configuration_id>"
 STATES = f"{WORKSPACE}/state-versions"
+STATE = f"{STATES}/<pk:version>"
 ENGINE = "engine-versions/<pk:engine_version_id>"
 
 outputs_sharing = WorkspaceViewSet.as_view({"get": "outputs_sharing", "put": "share_outputs"})
 set_projects = VariableSetViewSet.as_view({"get": "projects", "put": "assign_projects"})
 set_workspaces = VariableSetViewSet.as_view({"get": "workspaces", "put": "assign_workspaces"})
+upload_file = StateFileUploadViewSet.as_view({"post": "upload_file"})
 rollback = ResourceViewSet.as_view({"post": "rollback"})
 
 urlpatterns = [
@@ -95,10 +102,15 @@ urlpatterns = [
     path(f"{CONFIGURATION}/download", ConfigurationVersionViewSet.as_view({"get": "download"})),
     path(STATES, StateVersionViewSet.as_view(LIST)),
     path(f"{STATES}/current", StateVersionViewSet.as_view({"get": "current"})),
-    path(f"{STATES}/current/download", StateVersionViewSet.as_view({"get": "download_current"})),
-    path(f"{STATES}/<pk:version>", StateVersionViewSet.as_view(READ)),
-    path(f"{STATES}/<pk:version>/download", StateVersionViewSet.as_view({"get": "download"})),
-    path(f"{STATES}/<pk:version>/rollback", StateVersionViewSet.as_view({"post": "rollback"})),
+    path(f"{STATES}/current/download", StateContentViewSet.as_view({"get": "download_current"})),
+    path(f"{STATES}/compare", StateVersionViewSet.as_view({"get": "compare"})),
+    path(STATE, StateVersionViewSet.as_view({"get": "retrieve", "delete": "destroy"})),
+    path(f"{STATE}/retrieve", StateContentViewSet.as_view({"get": "retrieve_content"})),
+    path(f"{STATE}/download", StateContentViewSet.as_view({"get": "download"})),
+    path(f"{STATE}/rollback", StateVersionViewSet.as_view({"post": "rollback"})),
+    path(f"{WORKSPACE}/state/upload", StateUploadViewSet.as_view({"post": "upload"})),
+    path(f"{WORKSPACE}/state/upload-file", upload_file),
+    path(f"{WORKSPACE}/state/rollback", StateVersionViewSet.as_view({"post": "rollback_to"})),
     path(f"{WORKSPACE}/state-outputs", StateVersionViewSet.as_view({"get": "outputs"})),
     path("workspaces/<sid:workspace_id>/state-outputs/full", RemoteStateView.as_view()),
     path(f"{WORKSPACE}/outputs", OutputViewSet.as_view(COLLECTION)),

@@ -8,7 +8,7 @@ from workspaces.models.project import Project
 from workspaces.models.resource import ChangeType, ResourceCodeVersion, WorkspaceResource
 from workspaces.models.resource_change import ApplyStatus, ChangeAction, ResourceChange
 from workspaces.models.stage import TaskStage
-from workspaces.models.state_version import StateVersion
+from workspaces.models.state_version import StateImportSource, StateVersion
 from workspaces.models.task import (
     AppliedState,
     StateCheckpoint,
@@ -38,6 +38,7 @@ __all__ = [
     "ResourceCodeVersion",
     "SetVariable",
     "StateCheckpoint",
+    "StateImportSource",
     "StateSource",
     "StateVersion",
     "TaskComment",

@@ -91,6 +91,16 @@ class Workspace(models.Model):
     approval_timeout_seconds = models.PositiveIntegerField(
         null=True, blank=True, help_text="How long a plan waits for approval; empty: for ever"
     )
+    state_keep_versions = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="How many state versions are kept; 0: all; empty: as the platform says",
+    )
+    state_keep_days = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="How long state versions are kept; 0: for ever; empty: as the platform says",
+    )
     is_locked = models.BooleanField(default=False, editable=False)
     locked_by = models.CharField(max_length=150, null=True, editable=False)  # noqa: DJ001
     locked_at = models.DateTimeField(null=True, editable=False)

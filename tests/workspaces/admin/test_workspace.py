@@ -113,3 +113,12 @@ def test_providers_are_named_whatever_was_configured(
     response = browser.get(page(workspace))
     assert response.status_code == 200
     assert f'<div class="readonly">{shown}</div>' in text(response)
+
+
+def test_the_page_of_a_workspace_shows_how_long_its_states_are_kept(
+    browser: Client, settings: Settings
+) -> None:
+    settings.STATE_KEEP_DAYS = 90
+    workspace = a_workspace(state_keep_versions=0)
+    body = text(browser.get(page(workspace)))
+    assert "versions all · days 90 (the platform&#x27;s)" in body

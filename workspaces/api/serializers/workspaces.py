@@ -11,6 +11,7 @@ from workspaces.models import OutputsSharing, Workspace
 
 MAX_RETRIES = 10
 LONGEST_LIMIT = 2**31 - 1
+MOST_KEPT = {"state_keep_versions": 1_000_000, "state_keep_days": 36_500}
 
 
 def seconds_field(help_text: str) -> serializers.IntegerField:
@@ -18,6 +19,17 @@ def seconds_field(help_text: str) -> serializers.IntegerField:
     return serializers.IntegerField(
         min_value=1,
         max_value=LONGEST_LIMIT,
+        allow_null=True,
+        required=False,
+        help_text=help_text,
+    )
+
+
+def kept_field(name: str, help_text: str) -> serializers.IntegerField:
+    """A limit of what is kept; ``null`` is none of its own, 0 none at all."""
+    return serializers.IntegerField(
+        min_value=0,
+        max_value=MOST_KEPT[name],
         allow_null=True,
         required=False,
         help_text=help_text,
@@ -45,6 +57,14 @@ class WorkspaceSummarySerializer(serializers.ModelSerializer[Workspace]):
     approval_timeout_seconds = seconds_field(
         "How long a plan waits for approval before it is cancelled; null: for ever"
     )
+    state_keep_versions = kept_field(
+        "state_keep_versions",
+        "How many state versions are kept; 0: all; null: the platform's limit",
+    )
+    state_keep_days = kept_field(
+        "state_keep_days",
+        "How many days state versions are kept; 0: for ever; null: the platform's limit",
+    )
     lock_task_id = serializers.IntegerField(
         read_only=True, allow_null=True, help_text="The task that owns the lock"
     )
@@ -68,6 +88,8 @@ class WorkspaceSummarySerializer(serializers.ModelSerializer[Workspace]):
             "apply_timeout_seconds",
             "silence_timeout_seconds",
             "approval_timeout_seconds",
+            "state_keep_versions",
+            "state_keep_days",
             "is_locked",
             "locked_by",
             "locked_at",
