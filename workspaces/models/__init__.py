@@ -6,6 +6,8 @@ from workspaces.models.history import CommentAction, TaskComment, TaskLog, TaskT
 from workspaces.models.output import RemoteDataToken, WorkspaceOutput, WorkspaceRemoteData
 from workspaces.models.resource import ChangeType, ResourceCodeVersion, WorkspaceResource
 from workspaces.models.resource_change import ApplyStatus, ChangeAction, ResourceChange
+from workspaces.models.resource_dependency import ResourceDependency
+from workspaces.models.resource_snapshot import ResourceSnapshot
 from workspaces.models.stage import TaskStage
 from workspaces.models.state_version import StateVersion
 from workspaces.models.task import (
@@ -33,6 +35,8 @@ __all__ = [
     "RemoteDataToken",
     "ResourceChange",
     "ResourceCodeVersion",
+    "ResourceDependency",
+    "ResourceSnapshot",
     "StateCheckpoint",
     "StateSource",
     "StateVersion",
