@@ -5,16 +5,28 @@ changes never take one number.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Max, OuterRef, Subquery
 from django.db.models.functions import Now
 
 from iacplatform.accounts.models import User
+from iacplatform.terraform.differences import Differences, differences
 from workspaces.models import ChangeType, ResourceCodeVersion, WorkspaceResource
 
 ROWS_PER_INSERT = 1000
 ROWS_PER_UPDATE = 10_000
+
+
+@dataclass(frozen=True)
+class CodeDifference:
+    """How a version of a resource's code differs from another."""
+
+    from_version: int
+    to_version: int
+    tf_code: Differences
+    variables: Differences
 
 
 def current_code(resource: WorkspaceResource) -> ResourceCodeVersion:
@@ -109,6 +121,16 @@ def add_first_versions(
         batch_size=ROWS_PER_INSERT,
     )
     _point_to_newest([resource.pk for resource in resources], is_active=True)
+
+
+def compare_code(before: ResourceCodeVersion, after: ResourceCodeVersion) -> CodeDifference:
+    """Where two versions differ, path by path; ``None`` stands for what is not there."""
+    return CodeDifference(
+        from_version=before.version,
+        to_version=after.version,
+        tf_code=differences(before.tf_code, after.tf_code, before.tf_code, after.tf_code),
+        variables=differences(before.variables, after.variables, before.variables, after.variables),
+    )
 
 
 def _newest_numbers(resources: Sequence[int]) -> dict[int, int]:

@@ -8,6 +8,7 @@ from iacplatform.common.conflicts import taken
 from iacplatform.common.errors import Conflict, InvalidInput, NotFound
 from workspaces.models import (
     ChangeType,
+    ConfigurationSource,
     ResourceCodeVersion,
     ResourceSnapshot,
     StateVersion,
@@ -119,6 +120,8 @@ def _versions_of(task: WorkspaceTask) -> dict[str, int]:
     snapshot = TaskSnapshot.objects.filter(task=task).first()
     if snapshot is None or snapshot.resource_versions is None:
         raise InvalidInput("task_id", f"task #{task.pk} has no snapshot")
+    if snapshot.configuration_source == ConfigurationSource.ARCHIVE:
+        raise InvalidInput("task_id", f"task #{task.pk} is planned from an archive")
     return {name: entry["version_id"] for name, entry in snapshot.resource_versions.items()}
 
 

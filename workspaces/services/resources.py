@@ -12,6 +12,7 @@ from iacplatform.terraform.blocks import LABELS, labelled
 from iacplatform.terraform.configuration import Configuration, render
 from iacplatform.terraform.exceptions import ConfigurationError
 from iacplatform.terraform.hcl import is_identifier
+from iacplatform.terraform.hcl_reading import read_hcl
 from workspaces.models import (
     ChangeType,
     ConfigurationSource,
@@ -75,11 +76,14 @@ def create_resource(
     return resource
 
 
-def import_resources(workspace: Workspace, *, user: User, tf_code: dict[str, Any]) -> int:
+def import_resources(workspace: Workspace, *, user: User, tf_code: dict[str, Any] | str) -> int:
     """Makes a resource of each ``resource`` and ``module`` block, and returns how many.
 
-    All or none: raises ``WorkspaceLocked``, ``InvalidInput``, or ``Conflict`` where one is there.
+    ``tf_code`` is a body in JSON syntax, or a text in HCL. All or none: raises ``WorkspaceLocked``,
+    ``InvalidInput``, or ``Conflict`` where one is there.
     """
+    if isinstance(tf_code, str):
+        tf_code = _read(tf_code)
     check_code(tf_code)
     blocks = _blocks_by_id(tf_code)
     with editing(workspace) as current:
@@ -234,6 +238,13 @@ def check_code(tf_code: dict[str, Any], field: str = "tf_code") -> None:
         render(Configuration(bodies=(tf_code,)))
     except ConfigurationError as error:
         raise InvalidInput(field, f"is not Terraform's JSON syntax: {error}") from error
+
+
+def _read(text: str) -> dict[str, Any]:
+    try:
+        return read_hcl(text)
+    except ConfigurationError as error:
+        raise InvalidInput("tf_code", f"is not HCL that can be read: {error}") from error
 
 
 def _blocks_by_id(tf_code: dict[str, Any]) -> dict[str, tuple[str, str, dict[str, Any]]]:
