@@ -31,7 +31,7 @@ def _written(resource: WorkspaceResource, nested: Mapping[str, Nested]) -> str:
 
 def _nested(workspace: Workspace) -> dict[str, Nested]:
     plans = TaskPlan.objects.filter(task__workspace=workspace, plan_json__isnull=False)
-    newest = plans.order_by("-task").values_list("plan_json", flat=True).first()
+    newest = plans.order_by("-task_id").values_list("plan_json", flat=True).first()
     try:
         plan = json.loads(newest) if newest else {}
     except (ValueError, RecursionError):

@@ -33,6 +33,8 @@ from workspaces.models import (
     ConfigurationVersion,
     RemoteDataToken,
     ResourceChange,
+    ResourceDependency,
+    ResourceSnapshot,
     StateVersion,
     TaskPlan,
     Workspace,
@@ -56,7 +58,12 @@ def one_of_each(name: str, user: User) -> WorkspaceTask:
     VariableFactory.create(workspace=workspace, created_by=user)
     OutputFactory.create(workspace=workspace)
     RemoteDataFactory.create(workspace=workspace)
-    ResourceFactory.create(workspace=workspace, created_by=user)
+    resource = ResourceFactory.create(workspace=workspace, created_by=user)
+    ResourceDependency.objects.create(
+        resource=resource,
+        depends_on=ResourceFactory.create(workspace=workspace),
+        created_by=user,
+    )
     ConfigurationVersion.objects.create(
         workspace=workspace,
         archive=SECRET.encode(),
@@ -65,7 +72,10 @@ def one_of_each(name: str, user: User) -> WorkspaceTask:
         file_count=1,
         created_by=user,
     )
-    StateVersionFactory.create(workspace=workspace, task=task, created_by=user)
+    state = StateVersionFactory.create(workspace=workspace, task=task, created_by=user)
+    ResourceSnapshot.objects.create(
+        workspace=workspace, name="one", task=task, state_version=state, created_by=user
+    )
     APITokenFactory.create(user=user)
     WorkerHost.objects.create(name=name, mode="local", last_seen=timezone.now())
     EngineVersionFactory.create()
@@ -135,6 +145,8 @@ def test_values_from_before_a_variable_became_sensitive_are_hidden_too(browser: 
 READ_ONLY = [
     ConfigurationVersion,
     OutboxEntry,
+    ResourceDependency,
+    ResourceSnapshot,
     RunTask,
     RunTaskResult,
     StateVersion,
