@@ -95,7 +95,7 @@ def _identifier(cursor: _Cursor) -> str:
 
 def _block_labels(cursor: _Cursor) -> list[str]:
     """Reads the labels of a block and its opening brace."""
-    labels = []
+    labels: list[str] = []
     while True:
         cursor.skip(_SAME_LINE)
         if cursor.peek() == "{":

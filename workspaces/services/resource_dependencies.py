@@ -129,17 +129,21 @@ def _check_targets(workspace: Workspace, resource: WorkspaceResource, wanted: se
 def _check_no_cycle(workspace: Workspace, resource: WorkspaceResource, wanted: set[int]) -> None:
     if not wanted:
         return
-    needs = defaultdict(set)
-    rows = ResourceDependency.objects.filter(resource__workspace=workspace).exclude(
-        resource=resource
-    )
-    for dependent, needed in rows.order_by().values_list("resource", "depends_on"):
-        needs[dependent].add(needed)
-    reached, pending = set(wanted), list(wanted)
+    back = {resource.pk: resource, **{other.pk: other for other in _referring(resource)}}
+    reached = _reachable(workspace, resource, wanted)
+    if closing := sorted(back[pk].resource_id for pk in reached & set(back)):
+        raise InvalidInput("depends_on", f"would close a cycle over {closing[0]}")
+
+
+def _reachable(workspace: Workspace, resource: WorkspaceResource, start: set[int]) -> set[int]:
+    """What ``start`` needs, over any number of explicit dependencies but those of the resource itself."""
+    needs: dict[int, set[int]] = defaultdict(set)
+    rows = ResourceDependency.objects.filter(resource__workspace=workspace)
+    for row in rows.exclude(resource=resource).order_by():
+        needs[row.resource_id].add(row.depends_on_id)
+    reached, pending = set(start), list(start)
     while pending:
         new = needs[pending.pop()] - reached
         reached |= new
         pending += new
-    back = {resource.pk: resource, **{other.pk: other for other in _referring(resource)}}
-    if closing := sorted(back[pk].resource_id for pk in reached & set(back)):
-        raise InvalidInput("depends_on", f"would close a cycle over {closing[0]}")
+    return reached

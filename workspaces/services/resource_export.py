@@ -33,7 +33,7 @@ def _nested(workspace: Workspace) -> dict[str, Nested]:
     plans = TaskPlan.objects.filter(task__workspace=workspace, plan_json__isnull=False)
     newest = plans.order_by("-task_id").values_list("plan_json", flat=True).first()
     try:
-        plan = json.loads(newest) if newest else {}
+        plan = json.loads(bytes(newest)) if newest else {}
     except (ValueError, RecursionError):
         return {}
     return nested_blocks(plan) if isinstance(plan, dict) else {}

@@ -387,7 +387,7 @@ def test_hcl_is_imported_and_exported(api: APIClient, resources: str, workspace:
 
 
 def test_an_export_is_read_again_as_the_same(api: APIClient, resources: str) -> None:
-    code = {
+    code: dict[str, Any] = {
         "aws_sg": {"a": {"ingress": [{"port": 1}, {"port": 2}], "text": 'q"\n$${x} ${var.a}'}},
         "null_resource": {"b": {"triggers": {"a b": "${aws_sg.a.id}"}, "depends_on": ["aws_sg.a"]}},
     }
