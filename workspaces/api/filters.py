@@ -8,6 +8,7 @@ from django.db.models import Count, Q, QuerySet
 from workspaces.models import (
     Engine,
     ResourceChange,
+    ResourceSnapshot,
     SetVariable,
     StateImportSource,
     StateVersion,
@@ -211,6 +212,22 @@ class ResourceFilter(FilterSet):
     ) -> QuerySet[WorkspaceResource]:
         """In the id and the description."""
         return queryset.filter(Q(resource_id__icontains=text) | Q(description__icontains=text))
+
+
+class ResourceSnapshotFilter(FilterSet):
+    """Snapshots by text."""
+
+    search = django_filters.CharFilter(method="filter_search", max_length=200)
+
+    class Meta:
+        model = ResourceSnapshot
+        fields: list[str] = []
+
+    def filter_search(
+        self, queryset: QuerySet[ResourceSnapshot], name: str, text: str
+    ) -> QuerySet[ResourceSnapshot]:
+        """In the name and the description."""
+        return queryset.filter(Q(name__icontains=text) | Q(description__icontains=text))
 
 
 class ResourceChangeFilter(FilterSet):

@@ -9,6 +9,7 @@ from workspaces.api.configurations import ConfigurationVersionViewSet
 from workspaces.api.engine_versions import EngineVersionViewSet
 from workspaces.api.interruptions import InterruptionViewSet
 from workspaces.api.outputs import OutputViewSet, RemoteDataViewSet
+from workspaces.api.resource_snapshots import ResourceSnapshotViewSet
 from workspaces.api.resources import ResourceVersionViewSet, ResourceViewSet
 from workspaces.api.state_contents import (
     StateContentViewSet,
@@ -46,6 +47,7 @@ VARIABLE = f"{WORKSPACE}/variables/<sid:variable_id>"
 SET = "variable-sets/<sid:variable_set_id>"
 SET_VARIABLE = f"{SET}/variables/<sid:variable_id>"
 RESOURCE = f"{WORKSPACE}/resources/<pk:resource_id>"
+SNAPSHOT = f"{WORKSPACE}/snapshots/<pk:snapshot_id>"
 CONFIGURATION = f"{WORKSPACE}/configuration-versions/<sid:configuration_id>"
 STATES = f"{WORKSPACE}/state-versions"
 STATE = f"{STATES}/<pk:version>"
@@ -55,6 +57,7 @@ outputs_sharing = WorkspaceViewSet.as_view({"get": "outputs_sharing", "put": "sh
 set_projects = VariableSetViewSet.as_view({"get": "projects", "put": "assign_projects"})
 set_workspaces = VariableSetViewSet.as_view({"get": "workspaces", "put": "assign_workspaces"})
 upload_file = StateFileUploadViewSet.as_view({"post": "upload_file"})
+dependencies = ResourceViewSet.as_view({"get": "dependencies", "put": "set_dependencies"})
 rollback = ResourceViewSet.as_view({"post": "rollback"})
 
 urlpatterns = [
@@ -92,11 +95,18 @@ urlpatterns = [
     path(f"{WORKSPACE}/resources", ResourceViewSet.as_view(COLLECTION)),
     path(f"{WORKSPACE}/resources/import", ResourceViewSet.as_view({"post": "import_blocks"})),
     path(f"{WORKSPACE}/resources/deploy", ResourceViewSet.as_view({"post": "deploy"})),
+    path(f"{WORKSPACE}/resources/export/hcl", ResourceViewSet.as_view({"get": "export_hcl"})),
     path(RESOURCE, ResourceViewSet.as_view(VERSIONED)),
     path(f"{RESOURCE}/restore", ResourceViewSet.as_view({"post": "restore"})),
+    path(f"{RESOURCE}/dependencies", dependencies),
     path(f"{RESOURCE}/versions", ResourceVersionViewSet.as_view(LIST)),
+    path(f"{RESOURCE}/versions/compare", ResourceVersionViewSet.as_view({"get": "compare"})),
     path(f"{RESOURCE}/versions/<pk:version>", ResourceVersionViewSet.as_view(READ)),
     path(f"{RESOURCE}/versions/<pk:version>/rollback", rollback),
+    path(f"{WORKSPACE}/snapshots", ResourceSnapshotViewSet.as_view(COLLECTION)),
+    path(SNAPSHOT, ResourceSnapshotViewSet.as_view({"get": "retrieve", "delete": "destroy"})),
+    path(f"{SNAPSHOT}/compare", ResourceSnapshotViewSet.as_view({"get": "compare"})),
+    path(f"{SNAPSHOT}/restore", ResourceSnapshotViewSet.as_view({"post": "restore"})),
     path(f"{WORKSPACE}/configuration-versions", ConfigurationVersionViewSet.as_view(COLLECTION)),
     path(CONFIGURATION, ConfigurationVersionViewSet.as_view(READ)),
     path(f"{CONFIGURATION}/download", ConfigurationVersionViewSet.as_view({"get": "download"})),

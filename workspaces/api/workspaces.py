@@ -14,6 +14,7 @@ from iacplatform.accounts.api import signed_in_user
 from workspaces.api.access import WorkspaceView
 from workspaces.api.filters import WorkspaceFilter
 from workspaces.api.serializers.overview import OverviewSerializer
+from workspaces.api.serializers.queries import ForceQuerySerializer
 from workspaces.api.serializers.workspaces import (
     LockSerializer,
     NewWorkspaceSerializer,
@@ -88,15 +89,20 @@ class WorkspaceViewSet(WorkspaceView[Workspace]):
         """Changes the given fields. Under a lock, what tasks are planned from stays as it is."""
         return self.update(request, partial=True, **kwargs)
 
-    @extend_schema(responses={204: None})
+    @extend_schema(parameters=[ForceQuerySerializer], responses={204: None})
     def destroy(self, request: Request, **_: Any) -> Response:
-        """Deletes the workspace with its history and states; not while it has live tasks."""
-        delete_workspace(self.workspace)
+        """Deletes the workspace with its history and states; never while it has live tasks.
+
+        409 `workspace_in_use` while it has resources or its state has some, unless `force` is true.
+        """
+        query = ForceQuerySerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        delete_workspace(self.workspace, **query.validated_data)
         return Response(status=204)
 
     @extend_schema(responses=OverviewSerializer)
     def overview(self, request: Request, **_: Any) -> Response:
-        """Counters, the last task and the current state."""
+        """Counters, the lock, the last tasks, drift and the current state."""
         return Response(OverviewSerializer(self.workspace).data)
 
     @extend_schema(request=LockSerializer)

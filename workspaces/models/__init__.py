@@ -7,6 +7,8 @@ from workspaces.models.output import RemoteDataToken, WorkspaceOutput, Workspace
 from workspaces.models.project import Project
 from workspaces.models.resource import ChangeType, ResourceCodeVersion, WorkspaceResource
 from workspaces.models.resource_change import ApplyStatus, ChangeAction, ResourceChange
+from workspaces.models.resource_dependency import ResourceDependency
+from workspaces.models.resource_snapshot import ResourceSnapshot
 from workspaces.models.stage import TaskStage
 from workspaces.models.state_version import StateImportSource, StateVersion
 from workspaces.models.task import (
@@ -36,6 +38,8 @@ __all__ = [
     "RemoteDataToken",
     "ResourceChange",
     "ResourceCodeVersion",
+    "ResourceDependency",
+    "ResourceSnapshot",
     "SetVariable",
     "StateCheckpoint",
     "StateImportSource",

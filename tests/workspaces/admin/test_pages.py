@@ -35,6 +35,8 @@ from workspaces.models import (
     ConfigurationVersion,
     RemoteDataToken,
     ResourceChange,
+    ResourceDependency,
+    ResourceSnapshot,
     SetVariable,
     StateVersion,
     TaskPlan,
@@ -62,7 +64,12 @@ def one_of_each(name: str, user: User) -> WorkspaceTask:
     SetVariableFactory.create(variable_set=variable_set, created_by=user)
     OutputFactory.create(workspace=workspace)
     RemoteDataFactory.create(workspace=workspace)
-    ResourceFactory.create(workspace=workspace, created_by=user)
+    resource = ResourceFactory.create(workspace=workspace, created_by=user)
+    ResourceDependency.objects.create(
+        resource=resource,
+        depends_on=ResourceFactory.create(workspace=workspace),
+        created_by=user,
+    )
     ConfigurationVersion.objects.create(
         workspace=workspace,
         archive=SECRET.encode(),
@@ -71,7 +78,10 @@ def one_of_each(name: str, user: User) -> WorkspaceTask:
         file_count=1,
         created_by=user,
     )
-    StateVersionFactory.create(workspace=workspace, task=task, created_by=user)
+    state = StateVersionFactory.create(workspace=workspace, task=task, created_by=user)
+    ResourceSnapshot.objects.create(
+        workspace=workspace, name="one", task=task, state_version=state, created_by=user
+    )
     APITokenFactory.create(user=user)
     WorkerHost.objects.create(name=name, mode="local", last_seen=timezone.now())
     EngineVersionFactory.create()
@@ -142,6 +152,8 @@ def test_values_from_before_a_variable_became_sensitive_are_hidden_too(browser: 
 READ_ONLY = [
     ConfigurationVersion,
     OutboxEntry,
+    ResourceDependency,
+    ResourceSnapshot,
     RunTask,
     RunTaskResult,
     SetVariable,

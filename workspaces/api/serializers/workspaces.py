@@ -10,8 +10,25 @@ from workspaces.api.serializers.fields import EngineVersionField, username_field
 from workspaces.models import OutputsSharing, Workspace
 
 MAX_RETRIES = 10
+MAX_TAGS = 50
+MAX_TAG_LENGTH = 100
 LONGEST_LIMIT = 2**31 - 1
 MOST_KEPT = {"state_keep_versions": 1_000_000, "state_keep_days": 36_500}
+
+
+def without_comma(tag: str) -> None:
+    """Refuses a tag that the filter ``tags=a,b`` could not name."""
+    if "," in tag:
+        raise serializers.ValidationError("A tag has no comma.")
+
+
+def without_double(tags: list[str]) -> None:
+    """Refuses a tag that is there twice."""
+    seen: set[str] = set()
+    for tag in tags:
+        if tag in seen:
+            raise serializers.ValidationError(f"The tag {tag} is there twice.")
+        seen.add(tag)
 
 
 def seconds_field(help_text: str) -> serializers.IntegerField:
@@ -42,7 +59,11 @@ class WorkspaceSummarySerializer(serializers.ModelSerializer[Workspace]):
     organization = serializers.SlugRelatedField[Organization](slug_field="name", read_only=True)
     engine_version = EngineVersionField(allow_null=True, required=False)
     tags = serializers.ListField(
-        child=serializers.CharField(max_length=100), max_length=50, required=False
+        child=serializers.CharField(max_length=MAX_TAG_LENGTH, validators=[without_comma]),
+        max_length=MAX_TAGS,
+        required=False,
+        validators=[without_double],
+        help_text="Texts without a comma, none of them twice",
     )
     max_retries = serializers.IntegerField(min_value=0, max_value=MAX_RETRIES, required=False)
     plan_timeout_seconds = seconds_field(
