@@ -82,7 +82,9 @@ def _summary(fields: dict[str, list[str]]) -> str:
 def _domain(error: DomainError) -> Response:
     fields = {field: [sentence] for field, sentence in error.fields.items()}
     body = error_body(str(error), error.code, fields=fields, **error.details)
-    headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None
+    headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
     return Response(body, status=error.status, headers=headers)
 
 

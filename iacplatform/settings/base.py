@@ -267,12 +267,20 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 10.0,
         "options": {"queue": "control", "expires": 10},
     },
+    "prune-idempotency-keys": {
+        "task": "iacplatform.common.tasks.prune_idempotency_keys",
+        "schedule": 3600.0,
+        "options": {"queue": "control", "expires": 3600},
+    },
     "prune-outbox": {
         "task": "iacplatform.common.tasks.prune_outbox",
         "schedule": 3600.0,
         "options": {"queue": "control", "expires": 3600},
     },
 }
+
+# --- Idempotency keys (docs/how-to/use-the-api.md)
+IDEMPOTENCY_KEEP_HOURS = env.float("IDEMPOTENCY_KEEP_HOURS", 24.0)
 
 # --- Outbox and outbound HTTP (docs/explanation/outbox.md)
 # Kind of entry → paths of the function that delivers it and of the one that is told when it dies.

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
+from iacplatform.common.idempotency import idempotent_actions
 from notifications.api.serializers.notifications import (
     NewWorkspaceNotificationSerializer,
     WorkspaceNotificationSerializer,
@@ -20,6 +21,7 @@ from notifications.services.selection import global_notifications
 from workspaces.api.access import WorkspaceView
 
 
+@idempotent_actions("create")
 class AttachmentViewSet(
     mixins.RetrieveModelMixin,
     mixins.UpdateModelMixin,

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
+from iacplatform.common.idempotency import idempotent_actions
 from triggers.api.filters import LinkableFilter
 from triggers.api.pages import AvailableWorkspacesPagination
 from triggers.api.serializers.run_triggers import (
@@ -40,6 +41,7 @@ LARGE = tuple(
 )
 
 
+@idempotent_actions("create", "create_inbound")
 class RunTriggerViewSet(
     mixins.RetrieveModelMixin,
     mixins.UpdateModelMixin,

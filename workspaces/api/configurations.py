@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from iacplatform.common.errors import InvalidInput
+from iacplatform.common.idempotency import idempotent_actions
 from workspaces.api.access import WorkspaceView
 from workspaces.api.downloads import attachment
 from workspaces.api.serializers.configurations import (
@@ -26,6 +27,7 @@ from workspaces.services.configurations import upload_configuration
 FORM_BYTES = 64 * 1024
 
 
+@idempotent_actions("create")
 class ConfigurationVersionViewSet(
     mixins.ListModelMixin, mixins.RetrieveModelMixin, WorkspaceView[ConfigurationVersion]
 ):
@@ -36,6 +38,11 @@ class ConfigurationVersionViewSet(
     filter_backends = []
     parser_classes = [MultiPartParser]
     lookup_field = "configuration_id"
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Refuses a form that is too large before anybody reads it."""
+        super().initial(request, *args, **kwargs)
+        _refuse_large(request)
 
     def rows(self) -> QuerySet[ConfigurationVersion]:
         """All of them; only a download reads the archive."""
@@ -51,7 +58,6 @@ class ConfigurationVersionViewSet(
 
         `configuration_source` of the workspace becomes `archive`, and can be set back to `resources`.
         """
-        _refuse_large(request)
         serializer = UploadSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         version = upload_configuration(self.workspace, user=self.user, **serializer.validated_data)

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from iacplatform.accounts.authentication import bearer_token
+from iacplatform.common.idempotency import idempotent_actions
 from iacplatform.terraform.state import state_outputs
 from workspaces.api.access import WorkspaceView
 from workspaces.api.downloads import attachment
@@ -29,6 +30,7 @@ from workspaces.services.secrets import holds_secret, sensitive_values
 from workspaces.services.state import roll_back
 
 
+@idempotent_actions("rollback")
 class StateVersionViewSet(
     mixins.ListModelMixin, mixins.RetrieveModelMixin, WorkspaceView[StateVersion]
 ):

@@ -11,6 +11,7 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
 from iacplatform.accounts.api import signed_in_user
+from iacplatform.common.idempotency import idempotent_actions
 from workspaces.api.access import WorkspaceView
 from workspaces.api.filters import WorkspaceFilter
 from workspaces.api.serializers.overview import OverviewSerializer
@@ -34,6 +35,7 @@ from workspaces.services.workspaces import (
 LARGE = ("tf_code", "provider_config", "lock_file")
 
 
+@idempotent_actions("create")
 class WorkspaceListViewSet(
     mixins.ListModelMixin, mixins.CreateModelMixin, GenericViewSet[Workspace]
 ):
@@ -66,6 +68,7 @@ class WorkspaceListViewSet(
         serializer.instance = create_workspace(user=user, **serializer.validated_data)
 
 
+@idempotent_actions("lock", "unlock")
 class WorkspaceViewSet(WorkspaceView[Workspace]):
     """One workspace."""
 

@@ -11,6 +11,7 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
 from iacplatform.accounts.api import signed_in_user
+from iacplatform.common.idempotency import idempotent_actions
 from workspaces.api.access import WorkspaceView
 from workspaces.drift.api.filters import CheckFilter, ResourceDriftFilter, StatusFilter
 from workspaces.drift.api.pages import ResourceDriftPagination
@@ -40,6 +41,7 @@ LARGE = (
 )
 
 
+@idempotent_actions("start")
 class CheckViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, WorkspaceView[DriftCheck]):
     """The checks of a workspace, newest first."""
 

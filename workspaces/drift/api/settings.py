@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
+from iacplatform.common.idempotency import idempotent_actions
 from workspaces.api.access import WorkspaceView
 from workspaces.drift.api.serializers.settings import (
     DriftIgnoreRuleSerializer,
@@ -43,6 +44,7 @@ class DriftSettingsViewSet(WorkspaceView[DriftSettings]):
         return Response(DriftSettingsSerializer(settings).data)
 
 
+@idempotent_actions("create")
 class IgnoreRuleViewSet(
     mixins.ListModelMixin,
     mixins.CreateModelMixin,
