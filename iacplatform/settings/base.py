@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from environs import Env
 
+from iacplatform.common.rates import parse_rate
 from iacplatform.common.redis_url import broker_url
 from iacplatform.logging import configure_structlog, logging_config
 
@@ -137,6 +138,9 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 # --- REST
+# Requests that one token, or one address without any, has; 0: no limit (docs/how-to/use-the-api.md).
+API_RATE_USER = parse_rate(env.str("API_RATE_USER", "1200/min"))
+API_RATE_ANONYMOUS = parse_rate(env.str("API_RATE_ANONYMOUS", "60/min"))
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "iacplatform.accounts.authentication.BearerAuthentication",
@@ -148,10 +152,11 @@ REST_FRAMEWORK = {
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "iacplatform.common.pagination.PageNumberPagination",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_THROTTLE_CLASSES": ["iacplatform.common.rate_limits.RateLimit"],
     "DEFAULT_THROTTLE_RATES": {"login": env.str("LOGIN_RATE", "10/min")},
     "DEFAULT_METADATA_CLASS": None,  # OPTIONS has nothing to add to the OpenAPI document
     "EXCEPTION_HANDLER": "iacplatform.common.api_errors.exception_handler",
-    # How many proxies may be believed about a client's address (the login throttle counts by it).
+    # How many proxies may be believed about a client's address (limits count by it).
     "NUM_PROXIES": env.int("NUM_PROXIES", 0),
     "PAGE_SIZE": 20,
     "URL_FORMAT_OVERRIDE": None,
