@@ -76,6 +76,7 @@ INSTALLED_APPS = [
     "triggers",
 ]
 MIDDLEWARE = [
+    "iacplatform.common.request_ids.request_id",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -383,6 +384,9 @@ USE_I18N = False
 FORMAT_MODULE_PATH = ["iacplatform.formats"]
 USE_TZ = True
 TIME_ZONE = "UTC"
+# The middleware above has made the header fit for a log; Celery's messages carry the id along.
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True
+DJANGO_STRUCTLOG_CELERY_ENABLED = True
 LOGGING_CONFIG = "logging.config.dictConfig"
 LOG_FORMAT = env.str("LOG_FORMAT", "json")
 LOG_LEVEL = env.str("LOG_LEVEL", "INFO")
