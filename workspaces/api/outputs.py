@@ -4,6 +4,7 @@ from django.db.models import QuerySet
 from rest_framework import mixins
 from rest_framework.serializers import BaseSerializer
 
+from iacplatform.common.conditional import conditional
 from iacplatform.common.idempotency import idempotent_actions
 from workspaces.api.access import M, WorkspaceView
 from workspaces.api.serializers.outputs import OutputSerializer, RemoteDataSerializer
@@ -29,6 +30,7 @@ class DefinitionViewSet(
     filter_backends = []
 
 
+@conditional()
 @idempotent_actions("create")
 class OutputViewSet(DefinitionViewSet[WorkspaceOutput]):
     """Outputs that the platform adds to the configuration."""
@@ -57,6 +59,7 @@ class OutputViewSet(DefinitionViewSet[WorkspaceOutput]):
         delete_output(instance)
 
 
+@conditional()
 @idempotent_actions("create")
 class RemoteDataViewSet(DefinitionViewSet[WorkspaceRemoteData]):
     """Outputs of other workspaces that this one reads."""

@@ -11,6 +11,7 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
 from iacplatform.accounts.api import signed_in_user
+from iacplatform.common.conditional import conditional
 from iacplatform.common.idempotency import idempotent_actions
 from workspaces.api.access import WorkspaceView
 from workspaces.api.filters import WorkspaceFilter
@@ -68,6 +69,8 @@ class WorkspaceListViewSet(
         serializer.instance = create_workspace(user=user, **serializer.validated_data)
 
 
+@conditional()
+@conditional("outputs_sharing", ("share_outputs",))
 @idempotent_actions("lock", "unlock")
 class WorkspaceViewSet(WorkspaceView[Workspace]):
     """One workspace."""
