@@ -152,7 +152,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["iacplatform.common.parsers.StrictJSONParser"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "iacplatform.common.pagination.PageNumberPagination",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "iacplatform.common.openapi.Schema",
     "DEFAULT_THROTTLE_CLASSES": ["iacplatform.common.rate_limits.RateLimit"],
     "DEFAULT_THROTTLE_RATES": {"login": env.str("LOGIN_RATE", "10/min")},
     "DEFAULT_METADATA_CLASS": None,  # OPTIONS has nothing to add to the OpenAPI document

@@ -27,7 +27,11 @@ RESOURCE = {
     "tf_code": {"module": {"aws_vpc_main": {"source": "./vpc"}}},
 }
 OTHER_CODE = {"module": {"aws_vpc_main": {"source": "./vpc2"}}}
-OUTPUT = {"resource_name": "aws_vpc.main", "output_name": "a", "output_value": "${module.aws_vpc_main.a}"}
+OUTPUT = {
+    "resource_name": "aws_vpc.main",
+    "output_name": "a",
+    "output_value": "${module.aws_vpc_main.a}",
+}
 
 
 def test_what_is_read_is_sent_once_to_who_has_it(api: APIClient, base: str) -> None:

@@ -69,7 +69,7 @@ class CheckViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, WorkspaceVi
         answer = {"message": "The check was started", "task_id": task.pk}
         return Response({**answer, "check_id": check.check_id}, status=202)
 
-    @extend_schema(responses=ChecksCancelledSerializer)
+    @extend_schema(responses={200: ChecksCancelledSerializer})
     def cancel(self, request: Request, **_: Any) -> Response:
         """Cancels the check that has not ended, if there is one: its engine is stopped."""
         count = cancel_checks(self.workspace, user=self.user)
