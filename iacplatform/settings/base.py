@@ -200,6 +200,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "iacplatform.common.openapi.document_errors",
+        "iacplatform.openapi_examples.add_examples",
     ],
 }
 
