@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
@@ -12,7 +12,7 @@ from iacplatform.accounts.models import User
 from iacplatform.openapi_examples import ANSWERS, REQUESTS
 from tests.api_clients import api, base, client_of, engine, member, workspace
 from tests.factories import WorkspaceFactory
-from tests.openapi import Operation, operations, with_components
+from tests.openapi import Operation, document, operations, with_components
 from workspaces.models import Workspace
 
 __all__ = ["api", "base", "client_of", "engine", "member", "workspace"]
@@ -74,8 +74,6 @@ def test_the_api_takes_the_example(
 
 
 def test_the_examples_of_errors_fit_their_schema() -> None:
-    from tests.openapi import document  # noqa: PLC0415
-
     for response in document()["components"]["responses"].values():
         media = response["content"]["application/json"]
         check(media["example"], media)

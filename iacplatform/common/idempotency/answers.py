@@ -37,17 +37,18 @@ def answer_once(request: Request, key: str, act: Callable[[], Response]) -> Resp
         KeyReused: the earlier request was another one.
         AnswerNotKept: it succeeded, and its answer was not to be stored.
     """
-    fingerprint = fingerprint_of(request)
+    fingerprint, user_id = fingerprint_of(request), request.user.pk
+    assert user_id is not None  # noqa: S101  # only who is signed in has keys
     with transaction.atomic():
-        _claim(request.user.pk, key)
-        earlier = _earlier(request.user.pk, key)
+        _claim(user_id, key)
+        earlier = _earlier(user_id, key)
         if earlier is not None:
             return _replay(earlier, fingerprint)
         response = act()
         if response.status_code >= 400:
             transaction.set_rollback(True)
         else:
-            _keep(request.user.pk, key, fingerprint, response)
+            _keep(user_id, key, fingerprint, response)
         return response
 
 

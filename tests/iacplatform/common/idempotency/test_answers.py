@@ -131,7 +131,7 @@ def test_an_answer_is_encrypted_in_its_row(api: APIClient, base: str) -> None:
 
     with connection.cursor() as cursor:
         cursor.execute("SELECT body FROM common_idempotentrequest")
-        (stored,) = cursor.fetchone() or (None,)
+        (stored,) = cursor.fetchone() or (b"",)
     assert b"unmistakable" not in bytes(stored)
     assert b"unmistakable" in IdempotentRequest.objects.get().body
 
@@ -218,7 +218,7 @@ def _somebody_waits() -> bool:
             "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted),"
             " EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1)"
         )
-        return cursor.fetchone() == (True, True)
+        return bool(cursor.fetchone() == (True, True))
 
 
 def test_a_key_does_not_bring_back_a_workspace_of_somebody_else(api: APIClient, base: str) -> None:
