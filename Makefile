@@ -10,10 +10,11 @@ OPENAPI := docs/reference/openapi.yaml
 # Each process that runs tests starts servers of its own, so with servers that are given there is one.
 PROCESSES ?= $(if $(DATABASE_URL)$(REDIS_URL),0,2)
 PYTEST := $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
+CLIENT_CONFIG := docs/reference/openapi-client.yaml
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up bench check lint types test test-faults test-chaos test-large schema lock clean
+.PHONY: help setup demo up bench check lint types test test-faults test-chaos test-large schema client lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +66,11 @@ test-large: $(INSTALLED) ## The tests of sizes that take their time
 
 schema: $(INSTALLED) ## Write the API description, docs/reference/openapi.yaml
 	$(TOOL) spectacular --fail-on-warn --file $(OPENAPI) $(TOOL_SETTINGS)
+
+client: $(INSTALLED) ## Make a Python client of the API description, .cache/client
+	@mkdir -p .cache
+	$(BIN)/openapi-python-client generate --path $(OPENAPI) --config $(CLIENT_CONFIG) --meta setup \
+		--output-path .cache/client --overwrite --fail-on-warning
 
 lock: $(INSTALLED) ## Write requirements/*.txt from pyproject.toml
 	$(LOCK) --output-file requirements/runtime.txt

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from environs import Env
 
+from iacplatform.common.rates import parse_rate
 from iacplatform.common.redis_url import broker_url
 from iacplatform.logging import configure_structlog, logging_config
 
@@ -75,6 +76,7 @@ INSTALLED_APPS = [
     "triggers",
 ]
 MIDDLEWARE = [
+    "iacplatform.common.request_ids.request_id",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -137,6 +139,9 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 # --- REST
+# Requests that one token, or one address without any, has; 0: no limit (docs/how-to/use-the-api.md).
+API_RATE_USER = parse_rate(env.str("API_RATE_USER", "1200/min"))
+API_RATE_ANONYMOUS = parse_rate(env.str("API_RATE_ANONYMOUS", "60/min"))
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "iacplatform.accounts.authentication.BearerAuthentication",
@@ -147,11 +152,12 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["iacplatform.common.parsers.StrictJSONParser"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "iacplatform.common.pagination.PageNumberPagination",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "iacplatform.common.openapi.Schema",
+    "DEFAULT_THROTTLE_CLASSES": ["iacplatform.common.rate_limits.RateLimit"],
     "DEFAULT_THROTTLE_RATES": {"login": env.str("LOGIN_RATE", "10/min")},
     "DEFAULT_METADATA_CLASS": None,  # OPTIONS has nothing to add to the OpenAPI document
     "EXCEPTION_HANDLER": "iacplatform.common.api_errors.exception_handler",
-    # How many proxies may be believed about a client's address (the login throttle counts by it).
+    # How many proxies may be believed about a client's address (limits count by it).
     "NUM_PROXIES": env.int("NUM_PROXIES", 0),
     "PAGE_SIZE": 20,
     "URL_FORMAT_OVERRIDE": None,
@@ -194,6 +200,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "iacplatform.common.openapi.document_errors",
+        "iacplatform.openapi_examples.add_examples",
     ],
 }
 
@@ -272,12 +279,20 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 10.0,
         "options": {"queue": "control", "expires": 10},
     },
+    "prune-idempotency-keys": {
+        "task": "iacplatform.common.tasks.prune_idempotency_keys",
+        "schedule": 3600.0,
+        "options": {"queue": "control", "expires": 3600},
+    },
     "prune-outbox": {
         "task": "iacplatform.common.tasks.prune_outbox",
         "schedule": 3600.0,
         "options": {"queue": "control", "expires": 3600},
     },
 }
+
+# --- Idempotency keys (docs/how-to/use-the-api.md)
+IDEMPOTENCY_KEEP_HOURS = env.float("IDEMPOTENCY_KEEP_HOURS", 24.0)
 
 # --- Outbox and outbound HTTP (docs/explanation/outbox.md)
 # Kind of entry → paths of the function that delivers it and of the one that is told when it dies.
@@ -381,6 +396,9 @@ USE_I18N = False
 FORMAT_MODULE_PATH = ["iacplatform.formats"]
 USE_TZ = True
 TIME_ZONE = "UTC"
+# The middleware above has made the header fit for a log; Celery's messages carry the id along.
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True
+DJANGO_STRUCTLOG_CELERY_ENABLED = True
 LOGGING_CONFIG = "logging.config.dictConfig"
 LOG_FORMAT = env.str("LOG_FORMAT", "json")
 LOG_LEVEL = env.str("LOG_LEVEL", "INFO")

@@ -28,6 +28,7 @@ SETTINGS = {
     "WORKER_HOST": "host-a",
     "ENGINE_URL_SCHEMES": "http,https,file",
     "LOGIN_RATE": "1000/min",
+    "API_RATE_USER": "0",
     "RENEW_SECONDS": "1",
 }
 _numbers = itertools.count(1)

@@ -12,6 +12,7 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from iacplatform.common.idempotency import idempotent_actions
 from workspaces.api.access import WorkspaceView
 from workspaces.api.downloads import attachment
 from workspaces.api.serializers.configurations import (
@@ -23,6 +24,7 @@ from workspaces.models import ConfigurationVersion
 from workspaces.services.configurations import upload_configuration
 
 
+@idempotent_actions("create")
 class ConfigurationVersionViewSet(
     mixins.ListModelMixin, mixins.RetrieveModelMixin, WorkspaceView[ConfigurationVersion]
 ):
@@ -33,6 +35,11 @@ class ConfigurationVersionViewSet(
     filter_backends = []
     parser_classes = [MultiPartParser]
     lookup_field = "configuration_id"
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Refuses a form that is too large before anybody reads it."""
+        super().initial(request, *args, **kwargs)
+        refuse_large(request, "archive", settings.ARCHIVE_MAX_BYTES)
 
     def rows(self) -> QuerySet[ConfigurationVersion]:
         """All of them; only a download reads the archive."""
@@ -48,7 +55,6 @@ class ConfigurationVersionViewSet(
 
         `configuration_source` of the workspace becomes `archive`, and can be set back to `resources`.
         """
-        refuse_large(request, "archive", settings.ARCHIVE_MAX_BYTES)
         serializer = UploadSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         version = upload_configuration(self.workspace, user=self.user, **serializer.validated_data)

@@ -12,6 +12,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
+from iacplatform.common.conditional import conditional
+from iacplatform.common.idempotency import idempotent_actions
 from workspaces.api.access import WorkspaceView
 from workspaces.api.downloads import attachment
 from workspaces.api.filters import ResourceFilter
@@ -51,6 +53,8 @@ from workspaces.services.resources import (
 CODE = ("current_version__tf_code", "current_version__variables")
 
 
+@conditional()
+@idempotent_actions("create", "restore", "rollback", "import_blocks", "deploy")
 class ResourceViewSet(
     mixins.ListModelMixin,
     mixins.CreateModelMixin,

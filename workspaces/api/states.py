@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from iacplatform.accounts.authentication import bearer_token
+from iacplatform.common.idempotency import idempotent_actions
 from iacplatform.terraform.state import state_outputs
 from workspaces.api.access import WorkspaceView
 from workspaces.api.filters import StateVersionFilter
@@ -33,6 +34,7 @@ from workspaces.services.state import delete_state_version, roll_back
 from workspaces.services.state_comparison import compare_versions
 
 
+@idempotent_actions("rollback")
 class StateVersionViewSet(
     mixins.ListModelMixin, mixins.RetrieveModelMixin, WorkspaceView[StateVersion]
 ):

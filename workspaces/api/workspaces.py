@@ -11,6 +11,8 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
 from iacplatform.accounts.api import signed_in_user
+from iacplatform.common.conditional import conditional
+from iacplatform.common.idempotency import idempotent_actions
 from workspaces.api.access import WorkspaceView
 from workspaces.api.filters import WorkspaceFilter
 from workspaces.api.serializers.overview import OverviewSerializer
@@ -35,6 +37,7 @@ from workspaces.services.workspaces import (
 LARGE = ("tf_code", "provider_config", "lock_file")
 
 
+@idempotent_actions("create")
 class WorkspaceListViewSet(
     mixins.ListModelMixin, mixins.CreateModelMixin, GenericViewSet[Workspace]
 ):
@@ -67,6 +70,9 @@ class WorkspaceListViewSet(
         serializer.instance = create_workspace(user=user, **serializer.validated_data)
 
 
+@conditional()
+@conditional("outputs_sharing", ("share_outputs",))
+@idempotent_actions("lock", "unlock")
 class WorkspaceViewSet(WorkspaceView[Workspace]):
     """One workspace."""
 
