@@ -26,6 +26,7 @@ from iacplatform.common.presentation import (
     object_link,
 )
 from workspaces.admin.badges import status_badge
+from workspaces.admin.workspace_filters import Failing, NeedsPerson
 from workspaces.models import (
     ConfigurationVersion,
     StateVersion,
@@ -76,21 +77,6 @@ RELATED = {
 }
 
 
-class NeedsPerson(admin.SimpleListFilter):
-    """Workspaces whose lock was kept because a person has to look at what happened."""
-
-    title = "needs a person"
-    parameter_name = "needs_person"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """One choice besides all."""
-        return [("yes", "Locked until somebody has looked")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Workspace]) -> QuerySet[Workspace]:
-        """The workspaces that wait for a person."""
-        return queryset.filter(lock_kept=True) if self.value() == "yes" else queryset
-
-
 @admin.register(Workspace)
 class WorkspaceAdmin(ReadOnlyAdmin):
     """Every workspace, by name."""
@@ -103,7 +89,7 @@ class WorkspaceAdmin(ReadOnlyAdmin):
         "newest_state",
         "last_apply",
     ]
-    list_filter = [NeedsPerson, "is_locked", "organization", "execution_mode"]
+    list_filter = [NeedsPerson, Failing, "is_locked", "organization", "execution_mode"]
     search_fields = ["name", "workspace_id", "description"]
     actions = ["ask_the_queue", "take_lock", "unlock"]
     fieldsets = [
