@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any
 
+from django.apps import apps
 from django.contrib import admin, messages
 from django.db.models import CharField, Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -20,7 +22,7 @@ DIGITS = r"(\d{1,18})"
 
 def find(request: HttpRequest) -> HttpResponse:
     """``/admin/find?q=``: leads to the page of what ``q`` names, or to the workspaces that it is a part of."""
-    wanted = request.GET.get("q", "").strip()[:LONGEST]
+    wanted = request.GET.get("q", "").replace("\0", "").strip()[:LONGEST]
     for rows in _candidates(wanted):
         found = rows.first() if _may_see(request, rows.model) else None
         if found is not None:
@@ -42,16 +44,17 @@ def _candidates(wanted: str) -> Iterator[Rows]:
 def _by_semantic_id(wanted: str) -> Iterator[Rows]:
     """Every registered model that has ids such as ``rtr-4fz0…``: it need not be named here."""
     prefix, dash, _ = wanted.partition("-")
-    if not dash:
-        return
-    for model in admin.site._registry:
-        for field in model._meta.concrete_fields:
-            if _makes_ids(field) and field.get_default().startswith(f"{prefix}-"):
-                yield model._default_manager.filter(**{field.name: wanted}).order_by("-pk")
+    fields = chain.from_iterable(model._meta.concrete_fields for model in apps.get_models())
+    for field in fields:
+        if dash and _makes_ids(field, prefix) and admin.site.is_registered(field.model):
+            rows = QuerySet(field.model)
+            yield rows.filter(**{field.name: wanted}).order_by("-pk")
 
 
-def _makes_ids(field: Any) -> bool:
-    return isinstance(field, CharField) and callable(field.default) and field.default is not str
+def _makes_ids(field: Any, prefix: str) -> bool:
+    if not isinstance(field, CharField) or not callable(field.default):
+        return False
+    return str(field.get_default()).startswith(f"{prefix}-")
 
 
 def _task(number: str) -> Rows:
