@@ -10,11 +10,22 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
 from iacplatform.accounts.models import User
-from iacplatform.common.admin import ReadOnlyAdmin
-from iacplatform.common.presentation import badge, list_link
+from iacplatform.common.admin import Confirmation, ReadOnlyAdmin
+from iacplatform.common.presentation import badge, list_link, object_link
 from runtasks.models import RunTask, WorkspaceRunTask
 from runtasks.services.configuration import update_run_task
 from runtasks.services.verification import try_out
+
+DISABLE = Confirmation(
+    action="disable",
+    title="Disable",
+    explanation=(
+        "Tasks are no longer checked by these run tasks, not even where they are mandatory: what they "
+        "would have stopped goes through. What waits for an answer now still waits."
+    ),
+    columns=("Run task", "Organization", "Asked", "Attached to"),
+    submit_label="Disable",
+)
 
 
 @admin.register(RunTask)
@@ -84,8 +95,18 @@ class RunTaskAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Disable", permissions=["operate"])
     def disable(self, request: HttpRequest, queryset: QuerySet[RunTask]) -> HttpResponse | None:
-        """Stops its being asked about further tasks."""
+        """Stops its being asked about further tasks, after showing what it guards."""
+        if asked := self.ask_first(request, queryset, DISABLE, self._cells):
+            return asked
         return self._switch(request, queryset, on=False)
+
+    def _cells(self, run_task: RunTask) -> list[Any]:
+        return [
+            object_link(run_task),
+            self.owner(run_task),
+            self.asked(run_task),
+            self.workspaces(run_task),
+        ]
 
     def _switch(
         self, request: HttpRequest, queryset: QuerySet[RunTask], *, on: bool

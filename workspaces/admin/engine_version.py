@@ -8,10 +8,21 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
-from iacplatform.common.admin import ReadOnlyAdmin
-from iacplatform.common.presentation import badge
+from iacplatform.common.admin import Confirmation, ReadOnlyAdmin
+from iacplatform.common.presentation import badge, object_link
 from workspaces.models import EngineVersion
 from workspaces.services.engine_versions import set_default
+
+MAKE_DEFAULT = Confirmation(
+    action="make_default",
+    title="Make it the default",
+    explanation=(
+        "Every workspace that names no engine plans with it from the next task on. A newer engine may "
+        "write states that an older one cannot read."
+    ),
+    columns=("New default", "Present default"),
+    submit_label="Make it the default",
+)
 
 
 @admin.register(EngineVersion)
@@ -59,6 +70,8 @@ class EngineVersionAdmin(ReadOnlyAdmin):
         if len(chosen) != 1:
             self.message_user(request, "Select one version", messages.ERROR)
             return None
+        if asked := self.ask_first(request, queryset, MAKE_DEFAULT, _cells):
+            return asked
         self.attempt(request, lambda: self._make_default(request, chosen[0]))
         return self.back(queryset)
 
@@ -67,3 +80,8 @@ class EngineVersionAdmin(ReadOnlyAdmin):
         message = f"{engine_version} is the platform's default now"
         self.log_change(request, engine_version, message)
         return message
+
+
+def _cells(engine_version: EngineVersion) -> list[Any]:
+    now = EngineVersion.objects.filter(is_default=True).first()
+    return [object_link(engine_version), object_link(now) or "none"]

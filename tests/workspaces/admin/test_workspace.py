@@ -17,9 +17,13 @@ pytestmark = pytest.mark.django_db
 
 def test_asking_the_queue_starts_what_may_start(browser: Client) -> None:
     task = a_task(a_workspace())
-    response = act(browser, "ask_the_queue", task.workspace)
+    asked = text(act(browser, "ask_the_queue", task.workspace))
+    assert f'<a href="{page(task)}">task #{task.pk}</a>' in asked
+    task.refresh_from_db()
+    assert task.status == "pending"
+    response = act(browser, "ask_the_queue", task.workspace, confirmed="yes")
     assert messages(response) == [f"shop: started #{task.pk}"]
-    again = act(browser, "ask_the_queue", task.workspace)
+    again = act(browser, "ask_the_queue", task.workspace, confirmed="yes")
     assert messages(again) == ["shop: nothing may start now"]
 
 
@@ -49,8 +53,8 @@ def test_unlocking_shows_who_and_why_first_and_is_remembered(browser: Client) ->
     assert "<td>maintenance</td>" in body
     workspace.refresh_from_db()
     assert workspace.is_locked
-    response = act(browser, "unlock", workspace, confirmed="yes")
-    sentence = "shop is unlocked; it was locked by ada: maintenance"
+    response = act(browser, "unlock", workspace, confirmed="yes", note="ada is away")
+    sentence = "shop is unlocked; it was locked by ada: maintenance (unlocked because: ada is away)"
     assert messages(response) == [sentence]
     assert LogEntry.objects.get().change_message == sentence
     workspace.refresh_from_db()
