@@ -201,3 +201,31 @@ def test_the_page_of_a_host_lists_the_stages_it_runs(browser: Client) -> None:
 def test_a_host_cannot_be_added_changed_or_deleted(browser: Client) -> None:
     host = a_host(HOST)
     assert admin_pages.refusals(browser, host) == [403, 403, 403]
+
+
+def test_a_host_that_is_gone_is_forgotten_after_asking(browser: Client) -> None:
+    gone, there = a_host("gone", timedelta(hours=1)), a_host("there")
+    assert 'value="forget"' not in browser.get(admin_pages.page(there)).content.decode()
+    assert "taken off the list" in admin_pages.text(admin_pages.act(browser, "forget", gone))
+    done = admin_pages.act(browser, "forget", gone, there, confirmed="yes")
+    assert sorted(admin_pages.messages(done)) == [
+        "gone is forgotten",
+        "there takes work or drains: stop its worker first",
+    ]
+    assert list(WorkerHost.objects.all()) == [there]
+
+
+def test_a_host_whose_claims_nobody_took_over_yet_is_kept(browser: Client) -> None:
+    claimed(running_task("runs"))
+    host = a_host(HOST, timedelta(hours=1))
+    refused = admin_pages.act(browser, "forget", host, confirmed="yes")
+    assert admin_pages.messages(refused) == [
+        f"{HOST} still has claims: they are taken over within a minute"
+    ]
+
+
+def test_hosts_are_filtered_by_their_presence(browser: Client) -> None:
+    gone, there = a_host("gone", timedelta(hours=1)), a_host("there")
+    for presence, expected in (("gone", [gone]), ("there", [there]), ("x", [gone, there])):
+        url = admin_pages.list_page(WorkerHost, presence=presence)
+        assert list(browser.get(url).context["cl"].result_list) == expected

@@ -1,13 +1,16 @@
 """Workspaces: what the list shows, and the lock."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
 from tests.admin_pages import act, list_page, messages, page, planned_task, text
 from tests.domain import a_task, a_user, a_workspace
-from tests.factories import StateVersionFactory
+from tests.factories import StateVersionFactory, TaskFactory
 from tests.interruptions import a_state, an_interrupted_task
 from workspaces.models import Workspace
 from workspaces.services.locks import lock_workspace
@@ -117,3 +120,17 @@ def test_providers_are_named_whatever_was_configured(
     response = browser.get(page(workspace))
     assert response.status_code == 200
     assert f'<div class="readonly">{shown}</div>' in text(response)
+
+
+def test_workspaces_in_which_one_task_after_another_fails_are_found(browser: Client) -> None:
+    ended = {"failed": True, "completed_at": timezone.now()}
+    failing, mended, few, long_ago = (a_workspace(name) for name in ("a", "b", "c", "d"))
+    TaskFactory.create_batch(3, workspace=failing, **ended)
+    TaskFactory.create(workspace=failing)  # one that has not ended says nothing
+    TaskFactory.create_batch(3, workspace=mended, **ended)
+    TaskFactory.create(workspace=mended, status="applied", completed_at=timezone.now())
+    TaskFactory.create_batch(2, workspace=few, **ended)
+    old = timezone.now() - timedelta(days=2)
+    TaskFactory.create_batch(3, workspace=long_ago, failed=True, completed_at=old)
+    shown = browser.get(list_page(Workspace, failing="yes")).context["cl"].result_list
+    assert [workspace.pk for workspace in shown] == [failing.pk]
