@@ -15,6 +15,7 @@
         } catch {
             // Whoever reads old figures must know that they are old.
             const note = document.getElementById("as-of");
+            if (!note) return;
             note.classList.add("is-old");
             note.dataset.asOf ??= note.textContent;
             note.textContent = `${note.dataset.asOf} The platform has not answered since: these figures are old.`;
