@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from iacplatform.accounts.models import User
 from iacplatform.common.admin import Confirmation, ReadOnlyAdmin
-from iacplatform.common.presentation import badge, list_link, object_link
+from iacplatform.common.presentation import badge, list_link, object_link, public_url
 from notifications.models import NotificationConfig, NotificationLog, WorkspaceNotification
 from notifications.models.config import SIGNED
 from notifications.services.configuration import update_notification
@@ -80,7 +80,7 @@ class NotificationConfigAdmin(ReadOnlyAdmin):
     @admin.display(description="address")
     def address(self, config: NotificationConfig) -> str:
         """Where it leads, as far as that may be shown."""
-        return config.shown_url or ", ".join(config.recipients)
+        return public_url(config.shown_url) or ", ".join(config.recipients)
 
     @admin.display(description="signature")
     def signature(self, config: NotificationConfig) -> str:

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from iacplatform.accounts.models import User
 from iacplatform.common.admin import Confirmation, ReadOnlyAdmin
-from iacplatform.common.presentation import badge, list_link, object_link
+from iacplatform.common.presentation import badge, list_link, object_link, public_url
 from runtasks.models import RunTask, WorkspaceRunTask
 from runtasks.services.configuration import update_run_task
 from runtasks.services.verification import try_out
@@ -32,7 +32,7 @@ DISABLE = Confirmation(
 class RunTaskAdmin(ReadOnlyAdmin):
     """Every RunTask, without its key."""
 
-    list_display = ["name", "owner", "state", "asked", "endpoint_url", "workspaces", "updated_at"]
+    list_display = ["name", "owner", "state", "asked", "address", "workspaces", "updated_at"]
     list_filter = ["enabled", "is_global", "organization"]
     search_fields = ["name", "run_task_id", "description", "endpoint_url"]
     actions = ["enable", "disable", "send_a_test"]
@@ -42,7 +42,7 @@ class RunTaskAdmin(ReadOnlyAdmin):
         "description",
         "state",
         "asked",
-        "endpoint_url",
+        "address",
         "signature",
         ("timeout_seconds", "max_run_seconds"),
         "workspaces",
@@ -76,6 +76,11 @@ class RunTaskAdmin(ReadOnlyAdmin):
             return "where it is attached"
         stages = ", ".join(run_task.global_stages)
         return f"globally at {stages}, {run_task.global_enforcement_level}"
+
+    @admin.display(description="endpoint URL", ordering="endpoint_url")
+    def address(self, run_task: RunTask) -> str:
+        """Where it is asked, without what may be a password in it."""
+        return public_url(run_task.endpoint_url)
 
     @admin.display(description="signature")
     def signature(self, run_task: RunTask) -> str:

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
 from iacplatform.common.admin import Confirmation, ReadOnlyAdmin
-from iacplatform.common.presentation import badge, object_link
+from iacplatform.common.presentation import badge, object_link, public_url
 from workspaces.models import EngineVersion
 from workspaces.services.engine_versions import set_default
 
@@ -29,14 +29,14 @@ MAKE_DEFAULT = Confirmation(
 class EngineVersionAdmin(ReadOnlyAdmin):
     """Every registered engine; they are registered through the API."""
 
-    list_display = ["name", "state", "download_url", "updated_at"]
+    list_display = ["name", "state", "address", "updated_at"]
     list_filter = ["engine", "enabled", "deprecated"]
     search_fields = ["version", "download_url"]
     actions = ["make_default"]
     fields = [
         ("engine", "version"),
         "state",
-        "download_url",
+        "address",
         "checksum",
         ("created_at", "updated_at"),
     ]
@@ -60,6 +60,11 @@ class EngineVersionAdmin(ReadOnlyAdmin):
         if engine_version.deprecated:
             return badge("Deprecated", "attention")
         return badge("Enabled", "idle")
+
+    @admin.display(description="download URL", ordering="download_url")
+    def address(self, engine_version: EngineVersion) -> str:
+        """Where it comes from, without what may be a password in it."""
+        return public_url(engine_version.download_url)
 
     @admin.action(description="Make it the default", permissions=["operate"])
     def make_default(
