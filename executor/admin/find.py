@@ -47,7 +47,7 @@ def _by_semantic_id(wanted: str) -> Iterator[Rows]:
     fields = chain.from_iterable(model._meta.concrete_fields for model in apps.get_models())
     for field in fields:
         if dash and _makes_ids(field, prefix) and admin.site.is_registered(field.model):
-            rows = QuerySet(field.model)
+            rows: Rows = QuerySet(field.model)
             yield rows.filter(**{field.name: wanted}).order_by("-pk")
 
 

@@ -73,8 +73,8 @@ def _services() -> Iterator[tuple[str, SafeString]]:
     yield "PostgreSQL", badge("Answers", "good")
     yield "Redis", badge("Answers", "good") if _redis_answers() else badge("Does not answer", "bad")
     state = ReconcilerState.objects.first()
-    yield "Reconciler", _tick(state and state.last_ok)
-    yield "Beat", _tick(state and state.beat_at)
+    yield "Reconciler", _tick(state.last_ok if state else None)
+    yield "Beat", _tick(state.beat_at if state else None)
 
 
 def _redis_answers() -> bool:
@@ -115,7 +115,7 @@ def _queue_row(mode: str, waits: dict[str, Any], hosts: Iterable[Any]) -> QueueR
     )
 
 
-def _ready_stages() -> QuerySet[TaskStage, dict[str, Any]]:
+def _ready_stages() -> Iterable[Any]:
     ready = TaskStage.objects.filter(status=StageStatus.READY)
     return ready.order_by().values("mode").annotate(count=Count("pk"), since=Min("created_at"))
 

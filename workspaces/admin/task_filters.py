@@ -50,12 +50,12 @@ REASONS: dict[str, tuple[str, Q]] = {
     "queue": ("Queued behind a lock", _queued_behind_a_lock()),
 }
 ANY_REASON = "any"
-OPEN_STAGES: dict[str | None, str] = {
+OPEN_STAGES: dict[str, str] = {
     StageStatus.READY.value: "Waits for a worker",
     StageStatus.RUNNING.value: "A worker has it",
     StageStatus.WAITING.value: "Waits at a gate",
 }
-SPANS: dict[str | None, tuple[str, timedelta]] = {
+SPANS: dict[str, tuple[str, timedelta]] = {
     "5m": ("5 minutes", timedelta(minutes=5)),
     "1h": ("1 hour", timedelta(hours=1)),
     "1d": ("1 day", timedelta(days=1)),
@@ -105,7 +105,7 @@ class OpenStage(admin.SimpleListFilter):
         self, request: HttpRequest, queryset: QuerySet[WorkspaceTask]
     ) -> QuerySet[WorkspaceTask]:
         """The tasks whose stage is so."""
-        value = self.value()
+        value = self.value() or ""
         return queryset.filter(_has_stage(status=value)) if value in OPEN_STAGES else queryset
 
 
@@ -123,7 +123,7 @@ class Unmoved(admin.SimpleListFilter):
         self, request: HttpRequest, queryset: QuerySet[WorkspaceTask]
     ) -> QuerySet[WorkspaceTask]:
         """The tasks whose last transition is so long ago."""
-        value = self.value()
+        value = self.value() or ""
         if value not in SPANS:
             return queryset
         live = since_transition(queryset.filter(status__in=sorted(LIVE)))
