@@ -1,7 +1,7 @@
 """What the admin pages of all apps share: rows are shown, and changed by actions that call services."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
@@ -99,6 +99,19 @@ class ReadOnlyAdmin(_ModelAdmin):
             "action_checkbox_name": ACTION_CHECKBOX_NAME,
         }
         return TemplateResponse(request, "admin/iacplatform/confirmation.html", context)
+
+    def ask_first(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[Any],
+        ask: Confirmation,
+        cells: Callable[[Any], Sequence[Any]],
+    ) -> HttpResponse | None:
+        """The page that asks, with ``cells`` of each object; nothing once it was answered."""
+        if is_confirmed(request):
+            return None
+        rows = [(row.pk, cells(row)) for row in queryset]
+        return self.confirmation_page(request, replace(ask, rows=rows))
 
     def back(self, queryset: QuerySet[Any]) -> HttpResponse | None:
         """Where an action leads: to the page of a single object, else back to the list."""

@@ -326,6 +326,18 @@ TASK_EVENT_SUBSCRIBERS = [
 ]
 
 # --- Stages
+# Functions that say what the admin's start page counts, in the order of the page.
+START_PAGE_SECTIONS = [
+    "workspaces.admin.start_page.trouble",
+    "workspaces.admin.start_page.waiting",
+    "workspaces.admin.start_page.failures",
+    "iacplatform.common.outbox.start_page.deliveries",
+    "notifications.admin.start_page.messages",
+    "runtasks.admin.start_page.answers",
+    "triggers.admin.start_page.executions",
+    "workspaces.drift.admin.start_page.drift",
+    "workspaces.cmdb.admin.start_page.inventory",
+]
 # Functions that say, for the admin's page of a task, what their app knows of it.
 TASK_PAGE_SECTIONS = [
     "runtasks.admin.task_section.results_section",

@@ -92,6 +92,12 @@ class WorkspaceTask(models.Model):
             models.Index(
                 fields=["workspace", "id"], condition=Q(status="pending"), name="task_queue"
             ),
+            models.Index(
+                fields=["status", "id"], condition=Q(status__in=sorted(LIVE)), name="task_live"
+            ),
+            models.Index(
+                fields=["completed_at"], condition=Q(status="failed"), name="task_failures"
+            ),
         ]
         constraints = [
             models.CheckConstraint(
@@ -215,6 +221,15 @@ class AppliedState(models.Model):
     resolved_at = models.DateTimeField(null=True)
     resolved_by = models.CharField(max_length=150, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["task"],
+                condition=Q(resolved_at=None, source__in=["checkpoint", "nothing"]),
+                name="unresolved_applies",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"applied state of {self.task}"

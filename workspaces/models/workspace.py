@@ -136,7 +136,12 @@ class Workspace(models.Model):
 
     class Meta:
         ordering = ["name"]
-        indexes = [models.Index(fields=["name", "id"], name="workspace_by_name")]
+        indexes = [
+            models.Index(fields=["name", "id"], name="workspace_by_name"),
+            models.Index(
+                fields=["locked_at"], condition=Q(is_locked=True), name="locked_workspaces"
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["organization", "name"], name="one_workspace_name_an_organization"
