@@ -28,9 +28,12 @@ LOG_LINES = 200
 VARIABLES = 20
 OTHERS = ("payments", "data", "research")
 # Of ten workspaces: the member sees those of the first organization and of the third.
-ORGANIZATION = "(ARRAY[{0}, {0}, {0}, {0}, {0}, {0}, {1}, {1}, {2}, {3}])[1 + n %% 10]"
-SEARCHED = "tenant-12"
-"""Part of the names of one workspace in a hundred."""
+ORGANIZATION = "(ARRAY[{0}, {0}, {0}, {0}, {0}, {0}, {1}, {1}, {2}, {3}])[1 + n / 3 %% 10]"
+SERVICES = "billing catalogue checkout gateway identity inventory ledger mailer orders payments pricing"
+SERVICES += " profile ranking reports returns search shipping tracking vouchers warehouse"
+KINDS = "api batch cache frontend worker"
+SEARCHED = "warehouse-worker"
+"""Part of the names of one workspace in a hundred, and the last of all by name."""
 CHANGED_AT = "now() - n * interval '17 seconds'"
 # Very uneven: the first hundredth of the workspaces has a fifth of the tasks.
 SKEWED = "{first} + floor({count} * power(random(), 3))::bigint"
@@ -106,7 +109,7 @@ def _workspaces(count: int, organizations: list[int], member: User) -> int:
         busy,
         count - 1,
         workspace_id="'ws-' || lpad(n::text, 10, '0')",
-        name="'tenant-' || lpad((n %% 100)::text, 2, '0') || '-service-' || n",
+        name=f"{_one_of(SERVICES)} || '-' || {_one_of(KINDS, 20)} || '-eu-' || n",
         description="'Service ' || n || ' in region ' || n %% 5",
         organization_id=ORGANIZATION.format(*organizations),
         created_at=CHANGED_AT,
@@ -244,6 +247,12 @@ def _multiply(row: Model, count: int, **expressions: str) -> None:
     parameters: list[Any] = [count, row.pk]
     with connection.cursor() as cursor:
         cursor.execute(copy, parameters)
+
+
+def _one_of(words: str, step: int = 1) -> str:
+    """One of these words, the same for ``step`` rows."""
+    names = words.split()
+    return f"(ARRAY{names})[1 + n / {step} %% {len(names)}]"
 
 
 def _vacuum() -> None:

@@ -6,6 +6,7 @@ import django_filters  # type: ignore[import-untyped]
 from django.db.models import Q, QuerySet
 
 from iacplatform.common.counting import count_each
+from iacplatform.common.searching import holds, narrowed
 from workspaces.models import (
     Engine,
     ResourceChange,
@@ -17,6 +18,7 @@ from workspaces.models import (
 )
 from workspaces.models.engine_version import EngineVersion
 from workspaces.models.resource_change import ApplyStatus, ChangeAction
+from workspaces.models.workspace import SEARCHED_IN
 from workspaces.task_status import ExecutionMode, TaskStatus, TaskType
 
 ALL = "all"
@@ -63,11 +65,12 @@ class OrderingFilter(django_filters.OrderingFilter):  # type: ignore[misc]
 class WorkspaceFilter(FilterSet):
     """Workspaces by name, mode, tags and lock."""
 
-    search = django_filters.CharFilter(method="filter_search", max_length=200)
     execution_mode = django_filters.ChoiceFilter(choices=ExecutionMode.choices)
     is_locked = yes_or_no()
     tags = django_filters.BaseCSVFilter(method="filter_tags", help_text="All of them, by comma")
     organization = django_filters.CharFilter(field_name="organization__name")
+    # After the others: it looks for what they have left.
+    search = django_filters.CharFilter(method="filter_search", max_length=200)
     ordering = OrderingFilter(
         fields=["name", "created_at", "updated_at", "last_plan_at", "last_apply_at"]
     )
@@ -80,11 +83,7 @@ class WorkspaceFilter(FilterSet):
         self, queryset: QuerySet[Workspace], name: str, text: str
     ) -> QuerySet[Workspace]:
         """In the name, the description and the id."""
-        return queryset.filter(
-            Q(name__icontains=text)
-            | Q(description__icontains=text)
-            | Q(workspace_id__icontains=text)
-        )
+        return narrowed(queryset, holds(text, *SEARCHED_IN))
 
     def filter_tags(
         self, queryset: QuerySet[Workspace], name: str, tags: list[str]
@@ -133,7 +132,8 @@ class TaskFilter(FilterSet):
         self, queryset: QuerySet[WorkspaceTask], name: str, text: str
     ) -> QuerySet[WorkspaceTask]:
         """In the description and the type, or the number of the task."""
-        found = Q(description__icontains=text) | Q(task_type__icontains=text)
+        types = [name for name in TaskType.values if text.lower() in name]
+        found = holds(text, "description") | Q(task_type__in=types)
         number = text.removeprefix("#")
         if number.isascii() and number.isdigit() and len(number) <= LARGEST_ID_DIGITS:
             found |= Q(pk=int(number))

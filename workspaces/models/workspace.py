@@ -137,6 +137,8 @@ class Workspace(models.Model):
                 *(OpClass(Upper(field), name="gin_trgm_ops") for field in SEARCHED_IN),
                 name="workspace_contains",
             ),
+            GinIndex(fields=["tags"], opclasses=["jsonb_path_ops"], name="workspace_tags"),
+            models.Index(fields=["name"], condition=Q(is_locked=True), name="workspace_locked"),
         ]
         constraints = [
             models.UniqueConstraint(
