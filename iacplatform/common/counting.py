@@ -13,7 +13,7 @@ NOTHING: tuple[str, tuple[Any, ...]] = ("SELECT 1 WHERE false", ())
 def count_each(groups: Mapping[str, QuerySet[Any]], *, at_most: int) -> dict[str, int]:
     """How many rows each of these finds, in one query that reads at most so many of each."""
     parts = [_counted(rows, at_most) for rows in groups.values()]
-    counts = ", ".join(f"(SELECT count(*) FROM ({sql}) AS found)" for sql, _ in parts)
+    counts = ", ".join(f"(SELECT count(*) FROM ({sql}) AS found)" for sql, _ in parts)  # noqa: S608
     given = [parameter for _, parameters in parts for parameter in parameters]
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {counts}", given)

@@ -124,7 +124,9 @@ def bench_api(console: Console, run_dir: Path, port: int, *, quick: bool = False
             empty = stack.enter_context(_database(addresses["DATABASE_URL"], EMPTY))
             _manage(_environment(run_dir, addresses | {"DATABASE_URL": empty}), "migrate")
         installations = [
-            stack.enter_context(_installation(console, run_dir, addresses, count, port and port + index))
+            stack.enter_context(
+                _installation(console, run_dir, addresses, count, port and port + index)
+            )
             for index, count in enumerate(extent.workspaces)
         ]
         with announce(console, f"{extent.requests} requests of each kind to each"):
@@ -204,7 +206,7 @@ def _table(installations: list[Installation]) -> Table:
         queries = sorted(set().union(*(result.queries for result in results)), key=int)
         table.add_row(
             endpoint,
-            "–".join(queries),
+            "-".join(queries),
             *(f"{result.p50:.1f}" for result in results),
             *(f"{result.p95:.1f}" for result in results),
             f"{results[-1].p95 / results[0].p95:.2f}",
@@ -219,4 +221,3 @@ def _list_growths(installations: list[Installation]) -> dict[str, float]:
         for endpoint in ENDPOINTS
         if largest[endpoint].is_list
     }
-

@@ -29,7 +29,9 @@ VARIABLES = 20
 OTHERS = ("payments", "data", "research")
 # Of ten workspaces: the member sees those of the first organization and of the third.
 ORGANIZATION = "(ARRAY[{0}, {0}, {0}, {0}, {0}, {0}, {1}, {1}, {2}, {3}])[1 + n / 3 %% 10]"
-SERVICES = "billing catalogue checkout gateway identity inventory ledger mailer orders payments pricing"
+SERVICES = (
+    "billing catalogue checkout gateway identity inventory ledger mailer orders payments pricing"
+)
 SERVICES += " profile ranking reports returns search shipping tracking vouchers warehouse"
 KINDS = "api batch cache frontend worker"
 SEARCHED = "warehouse-worker"

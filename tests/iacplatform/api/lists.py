@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils import timezone
+
 from iacplatform.accounts.models import User
 from iacplatform.common.models import OutboxEntry
 from notifications.models import NotificationLog
@@ -79,7 +81,7 @@ ADMINISTRATORS = {
 }
 QUERIES = {
     f"{CMDB}/search": "q=aws",
-    f"{CMDB}/suggestions": "q=aws",
+    f"{CMDB}/suggestions": "q=.aws",
     f"{TASK}/trigger-executions": "status=triggered",
 }
 """What a list is asked with, where it does not answer without."""
@@ -150,15 +152,11 @@ row_by_row(
     f"{WORKSPACE}/state-versions",
     lambda scene: StateVersionFactory.create(workspace=scene.workspace, created_by=somebody()),
 )
-row_by_row(
-    f"{WORKSPACE}/outputs", lambda scene: OutputFactory.create(workspace=scene.workspace)
-)
+row_by_row(f"{WORKSPACE}/outputs", lambda scene: OutputFactory.create(workspace=scene.workspace))
 row_by_row(
     f"{WORKSPACE}/remote-data", lambda scene: RemoteDataFactory.create(workspace=scene.workspace)
 )
-row_by_row(
-    f"{TASK}/resource-changes", lambda scene: ResourceChangeFactory.create(task=scene.task)
-)
+row_by_row(f"{TASK}/resource-changes", lambda scene: ResourceChangeFactory.create(task=scene.task))
 row_by_row(
     f"{WORKSPACE}/resources",
     lambda scene: ResourceFactory.create(workspace=scene.workspace, created_by=somebody()),
@@ -328,6 +326,7 @@ def trigger_executions(scene: Scene, count: int) -> None:
             target_name=target.name,
             target_task=TaskFactory.create(workspace=target),
             status="triggered",
+            due_at=timezone.now(),
         )
 
 
@@ -361,7 +360,9 @@ def resources_drift(scene: Scene, count: int) -> None:
         ResourceFactory.create(workspace=scene.workspace)
 
 
-@fills(f"{CMDB}/search", f"{CMDB}/suggestions", f"{CMDB}/resource-types", f"{CMDB}/workspace-counts")
+@fills(
+    f"{CMDB}/search", f"{CMDB}/suggestions", f"{CMDB}/resource-types", f"{CMDB}/workspace-counts"
+)
 def indexed(scene: Scene, count: int) -> None:
     """Workspaces with a resource of a type of its own."""
     for number in itertools.islice(scene.numbers, count):
