@@ -15,6 +15,8 @@ else:
 
 COUNT_CAP = 10_000
 """Rows: so many are counted and have a page; a longer list has to be narrowed."""
+KNOWN_TOTAL = "known_total"
+"""Annotation of rows that were counted already, with their number."""
 TOO_DEEP = f"Only the first {COUNT_CAP:,} have a page: narrow the list."
 
 
@@ -45,6 +47,9 @@ class CappedPaginator(_Paginator):
         rows: Any = self.object_list
         if not isinstance(rows, QuerySet):
             return len(rows)
+        known = rows.query.annotations.get(KNOWN_TOTAL)
+        if isinstance(known, Value):
+            return int(known.value)
         rows = rows.order_by()
         if rows.query.group_by is None and not rows.query.distinct:
             rows = rows.values(one=Value(1))  # no column: an index may be all that is read

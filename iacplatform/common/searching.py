@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Value
+
+from iacplatform.common.pagination import KNOWN_TOTAL
 
 MIN_CONTAINED = 3
 """Characters: the index knows no shorter parts; a shorter text is found where a word begins with it."""
@@ -32,7 +34,11 @@ def narrowed(rows: QuerySet[Any], condition: Q) -> QuerySet[Any]:
 
     PostgreSQL would rather read all rows in the order they are shown in, in the hope of soon meeting
     enough of them, although those that begin alike stand together, and perhaps at the end.
+
+    Nothing may narrow the rows further: how many they are is known from now on.
     """
     found = rows.filter(condition)
     keys = list(found.order_by().values_list("pk", flat=True)[: FEW + 1])
-    return rows.filter(pk__in=keys) if len(keys) <= FEW else found
+    if len(keys) > FEW:
+        return found
+    return rows.filter(pk__in=keys).annotate(**{KNOWN_TOTAL: Value(len(keys))})

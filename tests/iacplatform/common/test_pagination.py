@@ -49,9 +49,9 @@ def test_a_list_that_is_no_query_is_counted() -> None:
 
 def test_groups_are_counted_rather_than_rows() -> None:
     task = moves(5)
-    groups = task.transitions.order_by().values("to_status").annotate(number=Count("pk"))
+    groups = task.transitions.values("to_status").annotate(number=Count("pk"))
 
-    assert CappedPaginator(groups, 2).count == 1
+    assert CappedPaginator(groups.order_by("to_status"), 2).count == 1
 
 
 def test_counting_asks_for_no_column_and_no_order() -> None:

@@ -110,7 +110,9 @@ def test_bench_api_measures_two_small_installations_and_leaves_nothing(run_dir: 
 
     assert result.returncode == 0, result.stdout + result.stderr
     for endpoint in ("/workspaces", "/tasks/{task}/logs"):
-        assert re.search(rf"│ {re.escape(endpoint)} +│ \d+ +│ [\d.]+ +│", result.stdout), endpoint
+        assert re.search(rf"│ {re.escape(endpoint)} +│ 100 +│ \d+ +│ [\d.]+ +│", result.stdout), (
+            endpoint
+        )
     assert re.fullmatch(r"list_p95_growth=\d+\.\d\d", result.stdout.splitlines()[-1])
     assert processes_of(run_dir) == []
 

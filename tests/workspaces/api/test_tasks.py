@@ -25,7 +25,7 @@ from workspaces.models import (
     WorkspaceTask,
 )
 from workspaces.services.comments import MAX_COMMENTS
-from workspaces.task_status import Phase, Stage, StageStatus, TaskStatus
+from workspaces.task_status import ExecutionMode, Phase, Stage, StageStatus, TaskStatus, TaskType
 
 
 @pytest.fixture
@@ -178,7 +178,13 @@ def test_tasks_are_counted_no_further_than_it_matters(
     api: APIClient, tasks: str, base: str, workspace: Workspace
 ) -> None:
     WorkspaceTask.objects.bulk_create(
-        WorkspaceTask(workspace=workspace, status=TaskStatus.FAILED, is_background=background)
+        WorkspaceTask(
+            workspace=workspace,
+            task_type=TaskType.PLAN_ONLY,
+            execution_mode=ExecutionMode.LOCAL,
+            status=TaskStatus.FAILED,
+            is_background=background,
+        )
         for background in (False, True)
         for _ in range(COUNTS_CAPPED_AT + 1)
     )

@@ -22,6 +22,7 @@ from tests.factories import (
     WorkspaceFactory,
     approvable_task,
 )
+from workspaces.api.filters import WorkspaceFilter
 from workspaces.models import ConfigurationVersion, EngineVersion, Workspace
 from workspaces.task_status import TaskStatus
 
@@ -387,3 +388,7 @@ def test_equal_rows_have_their_order_too(api: APIClient) -> None:
             for page in range(1, 6)
         ]
         assert [page.json()["items"][0]["id"] for page in pages] == expected
+
+
+def test_a_search_looks_through_what_the_other_filters_leave() -> None:
+    assert list(WorkspaceFilter.base_filters)[-2:] == ["search", "ordering"]
