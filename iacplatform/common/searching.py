@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet, Value
 
+from iacplatform.common import any_of  # noqa: F401  # registers `any_of`
 from iacplatform.common.pagination import KNOWN_TOTAL
 
 MIN_CONTAINED = 3
@@ -41,4 +42,4 @@ def narrowed(rows: QuerySet[Any], condition: Q) -> QuerySet[Any]:
     keys = list(found.order_by().values_list("pk", flat=True)[: FEW + 1])
     if len(keys) > FEW:
         return found
-    return rows.filter(pk__in=keys).annotate(**{KNOWN_TOTAL: Value(len(keys))})
+    return rows.filter(pk__any_of=keys).annotate(**{KNOWN_TOTAL: Value(len(keys))})

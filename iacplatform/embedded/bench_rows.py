@@ -34,8 +34,11 @@ SERVICES = (
 )
 SERVICES += " profile ranking reports returns search shipping tracking vouchers warehouse"
 KINDS = "api batch cache frontend worker"
-SEARCHED = "warehouse-worker"
-"""Part of the names of one workspace in a hundred, and the last of all by name."""
+SEARCHED = "lighthouse"
+"""What is looked for: a team has as many workspaces, however large the installation."""
+OF_THE_TEAM = 30
+COMMON = "vouchers-worker"
+"""In the names of one workspace in a hundred, which are almost the last by name."""
 CHANGED_AT = "now() - n * interval '17 seconds'"
 # Very uneven: the first hundredth of the workspaces has a fifth of the tasks.
 SKEWED = "{first} + floor({count} * power(random(), 3))::bigint"
@@ -54,6 +57,7 @@ class Filled:
     workspace: str
     task: int
     search: str = SEARCHED
+    common: str = COMMON
 
 
 def fill(count: int) -> Filled:
@@ -107,11 +111,13 @@ def _workspaces(count: int, organizations: list[int], member: User) -> int:
         created_by=member,
         tf_code={"resource": {"null_resource": {"each": {"count": 3}}}},
     )
+    is_the_teams = f"n %% {max(count // OF_THE_TEAM, 1)} = 0"
+    team = f"CASE WHEN {is_the_teams} THEN '{SEARCHED}' ELSE {_one_of(SERVICES)} END"
     _multiply(
         busy,
         count - 1,
         workspace_id="'ws-' || lpad(n::text, 10, '0')",
-        name=f"{_one_of(SERVICES)} || '-' || {_one_of(KINDS, 20)} || '-eu-' || n",
+        name=f"{team} || '-' || {_one_of(KINDS, 20)} || '-eu-' || n",
         description="'Service ' || n || ' in region ' || n %% 5",
         organization_id=ORGANIZATION.format(*organizations),
         created_at=CHANGED_AT,
