@@ -14,7 +14,7 @@ CLIENT_CONFIG := docs/reference/openapi-client.yaml
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up bench check lint types test test-faults test-chaos test-large schema client lock clean
+.PHONY: help setup demo up bench bench-api check lint types test test-faults test-chaos test-large schema client lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ up: $(INSTALLED) ## Run the platform here until Ctrl-C, with a change that waits
 
 bench: $(INSTALLED) ## Measure the platform against the bare engine
 	@$(BIN)/python -m iacplatform.embedded bench
+
+bench-api: $(INSTALLED) ## Measure the most used requests at 100, 10,000 and 100,000 workspaces
+	@$(BIN)/python -m iacplatform.embedded bench-api
 
 check: lint types test test-large ## All that CI checks
 

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from iacplatform.common.errors import DomainError
+from iacplatform.common.pagination import CappedPaginator
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Any]
@@ -46,7 +47,10 @@ class ReadOnlyAdmin(_ModelAdmin):
     """
 
     change_form_template = "admin/iacplatform/change_form.html"
+    # A table of a million rows is neither counted nor paged through to its end.
+    paginator = CappedPaginator
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
 
     class Media:

@@ -11,7 +11,7 @@ from rest_framework.serializers import BaseSerializer
 
 from iacplatform.common.idempotency import idempotent_actions
 from workspaces.api.access import TaskView, WorkspaceView
-from workspaces.api.filters import ResourceChangeFilter, TaskFilter
+from workspaces.api.filters import COUNTS_CAPPED_AT, ResourceChangeFilter, TaskFilter
 from workspaces.api.pages import ResourceChangePagination, TaskPagination
 from workspaces.api.serializers.interruptions import SavedAgainSerializer
 from workspaces.api.serializers.states import StateVersionSerializer
@@ -56,6 +56,7 @@ class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, WorkspaceVie
         response = super().list(request, **kwargs)
         filters = TaskFilter(request.query_params, queryset=self.get_queryset())
         response.data["filter_counts"] = filters.counts()
+        response.data["filter_counts_capped_at"] = COUNTS_CAPPED_AT
         return response
 
     @extend_schema(request=NewTaskSerializer, responses={201: TaskDetailSerializer})

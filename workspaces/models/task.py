@@ -2,8 +2,10 @@
 
 from datetime import timedelta
 
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Upper
 
 from iacplatform.accounts.models import User
 from iacplatform.common.fields import EncryptedBinaryField, EncryptedJSONField
@@ -89,6 +91,10 @@ class WorkspaceTask(models.Model):
         indexes = [
             models.Index(fields=["workspace", "-id"], name="task_of_workspace"),
             models.Index(fields=["workspace", "is_background", "status"], name="task_counts"),
+            models.Index(fields=["workspace", "created_at"], name="task_by_time"),
+            GinIndex(
+                OpClass(Upper("description"), name="gin_trgm_ops"), name="task_description_contains"
+            ),
             models.Index(
                 fields=["workspace", "id"], condition=Q(status="pending"), name="task_queue"
             ),

@@ -74,6 +74,13 @@ class WorkspaceVariable(Variable):
 
     class Meta:
         ordering = ["key", "-version"]
+        indexes = [
+            models.Index(
+                fields=["workspace", "key", "variable_type"],
+                condition=Q(is_current=True, is_deleted=False),
+                name="variable_by_key",
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["variable_id", "version"], name="one_row_a_variable_version"

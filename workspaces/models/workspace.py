@@ -1,13 +1,19 @@
 """A workspace: one state, one configuration, one thing at a time that changes it."""
 
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Upper
 
 from iacplatform.accounts.models import Organization, User
 from iacplatform.common.ids import new_id
 from workspaces.models.engine_version import EngineVersion
 from workspaces.models.project import Project
 from workspaces.task_status import ExecutionMode
+
+# Each with an index: a list shows the first rows in an order without having sorted all of them.
+ORDERED_BY = ("name", "created_at", "updated_at", "last_plan_at", "last_apply_at")
+SEARCHED_IN = ("name", "description", "workspace_id")
 
 
 def new_workspace_id() -> str:
@@ -137,10 +143,19 @@ class Workspace(models.Model):
     class Meta:
         ordering = ["name"]
         indexes = [
-            models.Index(fields=["name", "id"], name="workspace_by_name"),
             models.Index(
                 fields=["locked_at"], condition=Q(is_locked=True), name="locked_workspaces"
             ),
+            *(
+                models.Index(fields=[field, "id"], name=f"workspace_by_{field}")
+                for field in ORDERED_BY
+            ),
+            GinIndex(
+                *(OpClass(Upper(field), name="gin_trgm_ops") for field in SEARCHED_IN),
+                name="workspace_contains",
+            ),
+            GinIndex(fields=["tags"], opclasses=["jsonb_path_ops"], name="workspace_tags"),
+            models.Index(fields=["name"], condition=Q(is_locked=True), name="workspace_locked"),
         ]
         constraints = [
             models.UniqueConstraint(

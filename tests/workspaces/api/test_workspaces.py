@@ -24,6 +24,7 @@ from tests.factories import (
     WorkspaceFactory,
     approvable_task,
 )
+from workspaces.api.filters import WorkspaceFilter
 from workspaces.drift.models import DriftStatus
 from workspaces.models import (
     ConfigurationVersion,
@@ -475,3 +476,18 @@ def test_limits_may_change_under_a_lock(api: APIClient, base: str) -> None:
 def test_a_persons_lock_is_not_kept_for_a_task(api: APIClient, base: str) -> None:
     locked = api.post(f"{base}/lock").json()
     assert (locked["lock_kept"], locked["lock_task_id"]) == (False, None)
+
+
+def test_equal_rows_have_their_order_too(api: APIClient) -> None:
+    made = [WorkspaceFactory.create().pk for _ in range(5)]
+    Workspace.objects.update(last_plan_at=None)
+    for ordering, expected in {"last_plan_at": made, "-last_plan_at": made[::-1]}.items():
+        pages = [
+            api.get("/api/v1/workspaces", {"ordering": ordering, "page_size": 1, "page": page})
+            for page in range(1, 6)
+        ]
+        assert [page.json()["items"][0]["id"] for page in pages] == expected
+
+
+def test_a_search_looks_through_what_the_other_filters_leave() -> None:
+    assert list(WorkspaceFilter.base_filters)[-2:] == ["search", "ordering"]

@@ -7,9 +7,13 @@ from django.db.models import Count
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from iacplatform.common.counting import count_each
+from iacplatform.common.pagination import COUNT_CAP
+from workspaces.api.filters import COUNTS_CAPPED_AT
 from workspaces.api.serializers.states import StateVersionSerializer
 from workspaces.api.serializers.tasks import TaskSerializer
 from workspaces.models import Workspace
+from workspaces.task_status import TaskStatus
 
 LAST_TASKS = 5
 MOST_TYPES = 20
@@ -39,9 +43,14 @@ class OverviewSerializer(serializers.ModelSerializer[Workspace]):
     )
     last_tasks = serializers.SerializerMethodField(help_text="Newest first, at most 5")
     drift = serializers.SerializerMethodField(help_text="null before the first state")
-    resource_count = serializers.SerializerMethodField(help_text="Resources of the configuration")
+    resource_count = serializers.SerializerMethodField(
+        help_text=f"Resources of the configuration, at most {COUNT_CAP}"
+    )
     variable_count = serializers.SerializerMethodField()
     task_counts = serializers.SerializerMethodField(help_text="Status → number of tasks")
+    task_counts_capped_at = serializers.SerializerMethodField(
+        help_text="A count of so many stands for so many or more"
+    )
     last_task = serializers.SerializerMethodField()
     current_state = serializers.SerializerMethodField()
 
@@ -62,6 +71,7 @@ class OverviewSerializer(serializers.ModelSerializer[Workspace]):
             "resource_types",
             "variable_count",
             "task_counts",
+            "task_counts_capped_at",
             "last_task",
             "last_tasks",
             "drift",
@@ -70,16 +80,23 @@ class OverviewSerializer(serializers.ModelSerializer[Workspace]):
 
     def get_resource_count(self, workspace: Workspace) -> int:
         """Active resources."""
-        return workspace.resources.filter(is_active=True).count()
+        return workspace.resources.filter(is_active=True)[:COUNT_CAP].count()
 
     def get_variable_count(self, workspace: Workspace) -> int:
         """Current variables."""
-        return workspace.variables.current().count()
+        return workspace.variables.current()[:COUNT_CAP].count()
 
     def get_task_counts(self, workspace: Workspace) -> dict[str, int]:
         """Tasks by status, background ones too."""
-        counts = workspace.tasks.order_by().values_list("status").annotate(Count("pk"))
-        return dict(counts)
+        # Both by name rather than no condition: the index `task_counts` has the status behind it.
+        tasks = workspace.tasks.filter(is_background__in=[False, True])
+        groups = {status: tasks.filter(status=status) for status in TaskStatus.values}
+        counts = count_each(groups, at_most=COUNTS_CAPPED_AT)
+        return {status: count for status, count in counts.items() if count}
+
+    def get_task_counts_capped_at(self, workspace: Workspace) -> int:
+        """So far tasks are counted."""
+        return COUNTS_CAPPED_AT
 
     def get_resource_types(self, workspace: Workspace) -> dict[str, int]:
         """Active resources by type."""

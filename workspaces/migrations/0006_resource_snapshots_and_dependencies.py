@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('workspaces', '0004_taskplan_drifted'),
+        ('workspaces', '0005_state_retention'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0002_default_organization'),
-        ('workspaces', '0121_project'),
+        ('workspaces', '0007_project'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

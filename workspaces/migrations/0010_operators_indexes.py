@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0002_default_organization'),
-        ('workspaces', '0004_taskplan_drifted'),
+        ('workspaces', '0009_flat_lists'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

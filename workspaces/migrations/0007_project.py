@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0002_default_organization'),
-        ('workspaces', '0004_taskplan_drifted'),
+        ('workspaces', '0006_resource_snapshots_and_dependencies'),
     ]
 
     operations = [
