@@ -85,6 +85,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
+    "iacplatform.accounts.audit.middleware.AdminAuditMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 TEMPLATES = [
@@ -135,6 +136,9 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+
+# --- Audit log (docs/reference/audit-log.md); 0: kept for ever
+AUDIT_KEEP_DAYS = env.int("AUDIT_KEEP_DAYS", 0)
 
 # --- REST
 REST_FRAMEWORK = {
@@ -266,6 +270,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "workspaces.cmdb.tasks.sweep",
         "schedule": 10.0,
         "options": {"queue": "control", "expires": 10},
+    },
+    "prune-audit-log": {
+        "task": "iacplatform.accounts.tasks.prune_audit_log",
+        "schedule": 3600.0,
+        "options": {"queue": "control", "expires": 3600},
     },
     "prune-outbox": {
         "task": "iacplatform.common.tasks.prune_outbox",

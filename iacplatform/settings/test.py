@@ -5,5 +5,7 @@ from iacplatform.settings.base import DATABASES, REST_FRAMEWORK
 
 # A pooled connection would keep the test database from being dropped.
 DATABASES["default"]["OPTIONS"].pop("pool", None)
+# Between tests that commit, all tables are truncated, the audit log too.
+DATABASES["default"]["OPTIONS"]["options"] += " -c iacplatform.audit_truncate=on"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 REST_FRAMEWORK = {**REST_FRAMEWORK, "TEST_REQUEST_DEFAULT_FORMAT": "json"}
