@@ -11,6 +11,7 @@ from workspaces.pages import task_page, workspace_page
 
 api: list[URLPattern | URLResolver] = [
     path("auth/", include("iacplatform.accounts.urls")),
+    path("", include("iacplatform.accounts.audit.urls")),
     path("", include("iacplatform.common.outbox.urls")),
     path("", include("workspaces.api.urls")),
     path("", include("workspaces.api.log_urls")),
