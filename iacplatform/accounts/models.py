@@ -96,3 +96,4 @@ def new_token() -> str:
 
 
 from iacplatform.accounts.audit.models import AuditEntry  # noqa: E402, F401  # for Django
+from iacplatform.accounts.setup.models import Setup  # noqa: E402, F401  # for Django

@@ -28,6 +28,7 @@ def secret(name: str, default: str | None = None) -> str:
 SECRET_KEY = secret("SECRET_KEY")
 ENCRYPTION_KEYS = [key for key in secret("ENCRYPTION_KEYS").split(",") if key]
 JWT_SECRET = secret("JWT_SECRET", SECRET_KEY)
+SETUP_TOKEN = secret("SETUP_TOKEN", "")
 JWT_LIFETIME_SECONDS = env.int("JWT_LIFETIME_SECONDS", 8 * 3600)
 
 # --- Web
