@@ -5,13 +5,15 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from executor.admin.find import find
+from iacplatform.accounts.setup.pages import home, setup_page
 from iacplatform.common import converters, health  # noqa: F401  # registers `pk`, `sid` and `ref`
 from iacplatform.common.api_errors import api_not_found
-from iacplatform.common.pages import home
 from workspaces.pages import task_page, workspace_page
 
 api: list[URLPattern | URLResolver] = [
     path("auth/", include("iacplatform.accounts.urls")),
+    path("", include("iacplatform.accounts.audit.urls")),
+    path("", include("iacplatform.accounts.setup.urls")),
     path("", include("iacplatform.common.outbox.urls")),
     path("", include("workspaces.api.urls")),
     path("", include("workspaces.api.log_urls")),
@@ -24,6 +26,7 @@ api: list[URLPattern | URLResolver] = [
 ]
 urlpatterns = [
     path("", home, name="home"),
+    path("setup", setup_page, name="setup"),
     path("workspaces/<ref:workspace_id>", workspace_page),
     path("workspaces/<ref:workspace_id>/tasks/<pk:task_id>", task_page),
     path("admin/find", admin.site.admin_view(find), name="admin-find"),

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
+from iacplatform.accounts.audit import admin as audit_admin  # noqa: F401  # registers the log
 from iacplatform.accounts.models import APIToken, Membership, Organization, User
 from iacplatform.accounts.services import revoke_api_token
 from iacplatform.common.admin import ReadOnlyAdmin

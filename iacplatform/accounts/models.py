@@ -93,3 +93,7 @@ class APIToken(models.Model):
 def new_token() -> str:
     """A fresh API token: ``iac_`` and 256 random bits in URL-safe base64."""
     return TOKEN_PREFIX + secrets.token_urlsafe(32)
+
+
+from iacplatform.accounts.audit.models import AuditEntry  # noqa: E402, F401  # for Django
+from iacplatform.accounts.setup.models import Setup  # noqa: E402, F401  # for Django

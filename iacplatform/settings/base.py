@@ -29,6 +29,7 @@ def secret(name: str, default: str | None = None) -> str:
 SECRET_KEY = secret("SECRET_KEY")
 ENCRYPTION_KEYS = [key for key in secret("ENCRYPTION_KEYS").split(",") if key]
 JWT_SECRET = secret("JWT_SECRET", SECRET_KEY)
+SETUP_TOKEN = secret("SETUP_TOKEN", "")
 JWT_LIFETIME_SECONDS = env.int("JWT_LIFETIME_SECONDS", 8 * 3600)
 
 # --- Web
@@ -87,6 +88,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
+    "iacplatform.accounts.audit.middleware.AdminAuditMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 TEMPLATES = [
@@ -137,6 +139,9 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+
+# --- Audit log (docs/reference/audit-log.md); 0: kept for ever
+AUDIT_KEEP_DAYS = env.int("AUDIT_KEEP_DAYS", 0)
 
 # --- REST
 # Requests that one token, or one address without any, has; 0: no limit (docs/how-to/use-the-api.md).
@@ -281,6 +286,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     "prune-idempotency-keys": {
         "task": "iacplatform.common.tasks.prune_idempotency_keys",
+        "schedule": 3600.0,
+        "options": {"queue": "control", "expires": 3600},
+    },
+    "prune-audit-log": {
+        "task": "iacplatform.accounts.tasks.prune_audit_log",
         "schedule": 3600.0,
         "options": {"queue": "control", "expires": 3600},
     },

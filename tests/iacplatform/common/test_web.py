@@ -9,6 +9,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from iacplatform.common.redis_client import redis_client
+from tests.factories import UserFactory
 
 OPENAPI = Path(__file__).parents[3] / "docs" / "reference" / "openapi.yaml"
 
@@ -49,7 +50,9 @@ def test_people_can_sign_in_while_redis_is_away(client: Client) -> None:
     assert answer.status_code == 401
 
 
+@pytest.mark.django_db
 def test_the_start_page_leads_everywhere(client: Client) -> None:
+    UserFactory.create(superuser=True)
     page = client.get("/").content.decode()
     for address in ("/admin/", "/api/docs/", "/api/schema/", "/health/ready"):
         assert f'href="{address}"' in page

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from iacplatform.accounts.models import DEFAULT_ORGANIZATION, Membership, Organization, User
 from iacplatform.accounts.services import create_api_token
+from iacplatform.accounts.setup.services import close_setup
 from workspaces.models import EngineVersion
 from workspaces.services.engine_versions import set_default
 
@@ -34,6 +35,7 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0, interactive=False)
         with transaction.atomic():
             user = _administrator(options["username"], options["password"])
+            close_setup()
             if options["engine"]:
                 _register_engine(json.loads(options["engine"]))
             _row, token = create_api_token(

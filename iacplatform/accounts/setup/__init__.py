@@ -1,0 +1,1 @@
+"""The first administrator of an installation, made once by whoever has the set-up token."""
