@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
+from iacplatform.common.idempotency import idempotent_actions
 from workspaces.api.access import WorkspaceView
 from workspaces.api.filters import ResourceSnapshotFilter
 from workspaces.api.serializers.resource_snapshots import (
@@ -26,6 +27,7 @@ from workspaces.services.resource_snapshots import (
 )
 
 
+@idempotent_actions("create", "restore")
 class ResourceSnapshotViewSet(
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,

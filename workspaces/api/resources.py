@@ -54,6 +54,7 @@ CODE = ("current_version__tf_code", "current_version__variables")
 
 
 @conditional()
+@conditional("dependencies", ("set_dependencies",))
 @idempotent_actions("create", "restore", "rollback", "import_blocks", "deploy")
 class ResourceViewSet(
     mixins.ListModelMixin,

@@ -12,6 +12,7 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from iacplatform.common.idempotency import idempotent_actions
 from iacplatform.common.parsers import StrictJSONParser
 from workspaces.api.access import WorkspaceView
 from workspaces.api.downloads import NO_STORE, attachment
@@ -84,6 +85,7 @@ class StateParser(StrictJSONParser):
         return int(settings.STATE_MAX_BYTES) + FORM_BYTES
 
 
+@idempotent_actions("upload")
 class StateUploadViewSet(WorkspaceView[StateVersion]):
     """Taking states in: of two at once one succeeds, and none while a change is live (409, 423)."""
 
@@ -112,6 +114,7 @@ class StateUploadViewSet(WorkspaceView[StateVersion]):
         return Response(UploadedStateSerializer(body).data, status=201)
 
 
+@idempotent_actions("upload_file")
 class StateFileUploadViewSet(StateUploadViewSet):
     """The same with a file, which is kept as it is."""
 

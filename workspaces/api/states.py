@@ -34,7 +34,7 @@ from workspaces.services.state import delete_state_version, roll_back
 from workspaces.services.state_comparison import compare_versions
 
 
-@idempotent_actions("rollback")
+@idempotent_actions("rollback", "rollback_to")
 class StateVersionViewSet(
     mixins.ListModelMixin, mixins.RetrieveModelMixin, WorkspaceView[StateVersion]
 ):

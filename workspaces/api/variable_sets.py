@@ -13,6 +13,8 @@ from rest_framework.viewsets import GenericViewSet, ModelViewSet
 
 from iacplatform.accounts.api import signed_in_user
 from iacplatform.accounts.models import User
+from iacplatform.common.conditional import conditional
+from iacplatform.common.idempotency import idempotent_actions
 from workspaces.api.access import WorkspaceView
 from workspaces.api.filters import SetVariableFilter, VariableSetFilter
 from workspaces.api.serializers.variable_sets import (
@@ -44,6 +46,10 @@ def visible_sets(user: User) -> QuerySet[VariableSet]:
     return visible.select_related("organization", "created_by").order_by("name", "pk")
 
 
+@conditional()
+@conditional("projects", ("assign_projects",))
+@conditional("workspaces", ("assign_workspaces",))
+@idempotent_actions("create")
 class VariableSetViewSet(ModelViewSet[VariableSet]):
     """The variable sets of the caller's organizations."""
 
@@ -151,6 +157,8 @@ class SetVariableView(GenericViewSet[SetVariable]):
         return super().filter_queryset(queryset) if self.action == "list" else queryset
 
 
+@conditional()
+@idempotent_actions("create")
 class SetVariableViewSet(
     mixins.ListModelMixin,
     mixins.CreateModelMixin,

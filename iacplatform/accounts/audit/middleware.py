@@ -93,7 +93,7 @@ def _facts(request: HttpRequest, match: ResolverMatch) -> Facts:
         facts["details"] = {"selected": selected[:NAMES_AT_MOST], "count": len(selected)}
         return facts
     facts["object_id"] = unquote(object_id)
-    facts["object_name"] = _name(request, model_admin, facts["object_id"])
+    facts["object_name"] = _name(request, model_admin, unquote(object_id))
     return facts
 
 

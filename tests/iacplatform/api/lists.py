@@ -12,7 +12,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from iacplatform.accounts.models import User
+from iacplatform.accounts.models import AuditEntry, User
 from iacplatform.common.models import OutboxEntry
 from notifications.models import NotificationLog
 from runtasks.models import RunTaskOutcome
@@ -23,10 +23,12 @@ from tests.factories import (
     RemoteDataFactory,
     ResourceChangeFactory,
     ResourceFactory,
+    SetVariableFactory,
     StateVersionFactory,
     TaskFactory,
     UserFactory,
     VariableFactory,
+    VariableSetFactory,
     WorkspaceFactory,
 )
 from tests.notifications.factories import AttachmentFactory as NotificationAttachmentFactory
@@ -41,7 +43,11 @@ from workspaces.cmdb.models import SyncLog
 from workspaces.drift.models import DriftCheck, DriftIgnoreRule, DriftStatus
 from workspaces.models import (
     ConfigurationVersion,
+    Project,
     ResourceCodeVersion,
+    ResourceDependency,
+    ResourceSnapshot,
+    SetVariable,
     TaskComment,
     TaskStage,
     TaskTransition,
@@ -75,6 +81,7 @@ class Scene:
 Fill = Callable[[Scene, int], Names | None]
 ROWS: dict[str, Fill] = {}
 ADMINISTRATORS = {
+    "/api/v1/audit-log",
     "/api/v1/outbox",
     f"{CMDB}/external-sources",
     f"{CMDB}/external-sources/{{source_id}}/sync-logs",
@@ -89,7 +96,14 @@ NOT_LISTS = {
     "/api/v1/auth/me",
     f"{CMDB}/stats",
     f"{CMDB}/workspaces/{{workspace_id}}/sync",
+    "/api/v1/audit-log/export",
+    "/api/v1/setup",
     f"{WORKSPACE}/configuration-versions/{{configuration_id}}/download",
+    f"{WORKSPACE}/resources/export/hcl",
+    f"{WORKSPACE}/resources/{{resource_id}}/versions/compare",
+    f"{WORKSPACE}/snapshots/{{snapshot_id}}/compare",
+    f"{WORKSPACE}/state-versions/compare",
+    f"{WORKSPACE}/state-versions/{{version}}/retrieve",
     f"{WORKSPACE}/outputs-sharing",
     f"{WORKSPACE}/overview",
     f"{WORKSPACE}/state-outputs",
@@ -385,3 +399,90 @@ def sync_logs(scene: Scene, count: int) -> Names:
     for _ in range(count):
         SyncLog.objects.create(source=source, status="success")
     return {"source_id": source.source_id}
+
+
+# --- Variable sets, dependencies, snapshots, the audit log
+
+SET = "/api/v1/variable-sets/{variable_set_id}"
+row_by_row("/api/v1/variable-sets", lambda _: VariableSetFactory.create(created_by=somebody()))
+row_by_row(
+    f"{WORKSPACE}/effective-variables",
+    lambda scene: SetVariableFactory.create(
+        variable_set__organization=scene.workspace.organization
+    ),
+)
+row_by_row(
+    f"{WORKSPACE}/snapshots",
+    lambda scene: ResourceSnapshot.objects.create(
+        workspace=scene.workspace,
+        name=f"snapshot {next(scene.numbers)}",
+        versions={},
+        created_by=somebody(),
+    ),
+)
+row_by_row(
+    "/api/v1/audit-log",
+    lambda scene: AuditEntry.objects.create(
+        actor=scene.member, actor_name="ada", via="api", action="tasks.create", status=201
+    ),
+)
+
+
+@fills(f"{SET}/variables")
+def set_variables(scene: Scene, count: int) -> Names:
+    """Variables of one set."""
+    variable_set = scene.once("set", VariableSetFactory.create)
+    SetVariableFactory.create_batch(count, variable_set=variable_set, created_by=somebody())
+    return {"variable_set_id": variable_set.variable_set_id}
+
+
+@fills(f"{SET}/variables/{{variable_id}}/versions")
+def set_variable_versions(scene: Scene, count: int) -> Names:
+    """Versions of one variable of a set."""
+    first = scene.once("variable", SetVariableFactory.create)
+    newest = SetVariable.objects.filter(variable_id=first.variable_id).count()
+    for version in range(newest + 1, newest + 1 + count):
+        SetVariableFactory.create(
+            variable_set=first.variable_set,
+            variable_id=first.variable_id,
+            key=first.key,
+            version=version,
+            is_current=False,
+            created_by=somebody(),
+        )
+    return {
+        "variable_set_id": first.variable_set.variable_set_id,
+        "variable_id": first.variable_id,
+    }
+
+
+@fills(f"{SET}/projects")
+def set_projects(scene: Scene, count: int) -> Names:
+    """Projects that one set applies to."""
+    variable_set = scene.once("set", lambda: VariableSetFactory.create(scope="projects"))
+    for number in itertools.islice(scene.numbers, count):
+        organization = variable_set.organization
+        project = Project.objects.create(organization=organization, name=f"project {number}")
+        variable_set.projects.add(project)
+    return {"variable_set_id": variable_set.variable_set_id}
+
+
+@fills(f"{SET}/workspaces")
+def set_workspaces(scene: Scene, count: int) -> Names:
+    """Workspaces that one set applies to."""
+    variable_set = scene.once("set", lambda: VariableSetFactory.create(scope="workspaces"))
+    variable_set.workspaces.add(*WorkspaceFactory.create_batch(count))
+    return {"variable_set_id": variable_set.variable_set_id}
+
+
+@fills(f"{WORKSPACE}/resources/{{resource_id}}/dependencies")
+def dependencies(scene: Scene, count: int) -> Names:
+    """Resources that one depends on."""
+    resource_row = scene.once("resource", lambda: ResourceFactory.create(workspace=scene.workspace))
+    for _ in range(count):
+        ResourceDependency.objects.create(
+            resource=resource_row,
+            depends_on=ResourceFactory.create(workspace=scene.workspace),
+            created_by=somebody(),
+        )
+    return {"resource_id": resource_row.pk}

@@ -126,6 +126,12 @@ def things(api: APIClient, base: str) -> Iterator[tuple[str, str, Any]]:
     variable = made(f"{base}/variables", {"key": "region", "value": "a"}, "variable_id")
     yield variable, "put", {"version": 1, "value": "b"}
     yield made(f"{base}/resources", RESOURCE, "id"), "put", {"tf_code": OTHER_CODE}
+    kinds = {"name": "regions", "scope": "workspaces"}
+    kinds_of = made("/api/v1/variable-sets", kinds, "variable_set_id")
+    yield kinds_of, "patch", {"description": "where things are"}
+    yield f"{kinds_of}/workspaces", "put", {"workspace_ids": [other.workspace_id]}
+    shared = made(f"{kinds_of}/variables", {"key": "region", "value": "a"}, "variable_id")
+    yield shared, "put", {"version": 1, "value": "b"}
     output = made(f"{base}/outputs", OUTPUT, "output_id")
     yield output, "patch", {"description": "what it is"}
     remote = {"source_workspace": other.workspace_id, "data_name": "net"}
@@ -172,7 +178,7 @@ def test_everything_that_can_be_changed_keeps_its_word(
         assert change(address, body, headers={"If-Match": old}).status_code == 412, address
         assert api.get(address).headers["ETag"] == read.headers["ETag"], address
         seen += 1
-    assert seen == 15
+    assert seen == 18
 
 
 def _patterns(within: list[URLPattern | URLResolver]) -> Iterator[URLPattern]:

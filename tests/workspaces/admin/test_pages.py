@@ -39,6 +39,7 @@ from workspaces.models import (
     EngineVersion,
     RemoteDataToken,
     ResourceChange,
+    ResourceCodeVersion,
     ResourceDependency,
     ResourceSnapshot,
     SetVariable,
@@ -131,7 +132,7 @@ def put_secrets_everywhere(task: WorkspaceTask) -> None:
     ResourceChangeFactory.create(
         task=task, changes_before={"password": SECRET}, changes_after={"password": SECRET}
     )
-    WorkspaceResource.objects.get(workspace=workspace).versions.update(
+    ResourceCodeVersion.objects.filter(resource__workspace=workspace).update(
         tf_code={"resource": {"x": {"y": {"password": SECRET}}}}
     )
     OutboxEntry.objects.update(token="5ec2e75e-0000-4000-8000-5ec2e75ec2e7", status="dead")

@@ -9,6 +9,7 @@ from iacplatform.common.idempotency import is_idempotent
 
 # POSTs that take none, each with the reason.
 WITHOUT_KEY = {
+    "SetupView.post": "it succeeds once whatever its header says",
     "LoginView.post": "its answer is a secret, and signing in twice does no harm",
     "APITokenViewSet.create": "its answer is a secret",
     "RunTaskViewSet.create": "it calls somebody, which must not happen in a transaction",
