@@ -53,7 +53,7 @@ class CappedPaginator(_Paginator):
         rows = rows.order_by()
         if rows.query.group_by is None and not rows.query.distinct:
             rows = rows.values(one=Value(1))  # no column: an index may be all that is read
-        return rows[: COUNT_CAP + 1].count()
+        return int(rows[: COUNT_CAP + 1].count())
 
 
 class PageNumberPagination(BasePagination):

@@ -384,7 +384,7 @@ def test_equal_rows_have_their_order_too(api: APIClient) -> None:
     Workspace.objects.update(last_plan_at=None)
     for ordering, expected in {"last_plan_at": made, "-last_plan_at": made[::-1]}.items():
         pages = [
-            api.get("/api/v1/workspaces", {"ordering": ordering, "page_size": 1, "page": page})
+            api.get(f"/api/v1/workspaces?ordering={ordering}&page_size=1&page={page}")
             for page in range(1, 6)
         ]
         assert [page.json()["items"][0]["id"] for page in pages] == expected
