@@ -42,5 +42,5 @@ def narrowed(rows: QuerySet[Any], condition: Q) -> QuerySet[Any]:
     keys = list(found.order_by().values_list("pk", flat=True)[: FEW + 1])
     if len(keys) > FEW:
         return found
-    few: QuerySet[Any] = rows.filter(pk__any_of=keys)
-    return few.annotate(**{KNOWN_TOTAL: Value(len(keys))})
+    few: QuerySet[Any] = rows.filter(pk__any_of=keys).annotate(**{KNOWN_TOTAL: Value(len(keys))})
+    return few
