@@ -53,8 +53,7 @@ class CappedPaginator(_Paginator):
         rows = rows.order_by()
         if rows.query.group_by is None and not rows.query.distinct:
             rows = rows.values(one=Value(1))  # no column: an index may be all that is read
-        found: int = rows[: COUNT_CAP + 1].count()
-        return found
+        return int(rows[: COUNT_CAP + 1].count())
 
 
 class PageNumberPagination(BasePagination):

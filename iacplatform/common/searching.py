@@ -38,10 +38,9 @@ def narrowed(rows: QuerySet[Any], condition: Q) -> QuerySet[Any]:
 
     Nothing may narrow the rows further: how many they are is known from now on.
     """
-    found: QuerySet[Any] = rows.filter(condition)
+    found = rows.filter(condition)
     keys = list(found.order_by().values_list("pk", flat=True)[: FEW + 1])
     if len(keys) > FEW:
         return found
-    few: QuerySet[Any] = rows.filter(pk__any_of=keys)
-    few = few.annotate(**{KNOWN_TOTAL: Value(len(keys))})
+    few: QuerySet[Any] = rows.filter(pk__any_of=keys).annotate(**{KNOWN_TOTAL: Value(len(keys))})
     return few

@@ -191,7 +191,7 @@ def _newest_task(busy: Workspace, member: User) -> WorkspaceTask:
         first_line=1,
         line_count=LOG_LINES,
         content=lines,
-        created_at=task.completed_at or timezone.now(),
+        created_at=timezone.now(),
     )
     return task
 

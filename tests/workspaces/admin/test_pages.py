@@ -91,6 +91,9 @@ def one_of_each(name: str, user: User) -> WorkspaceTask:
         workspace=workspace, name="one", task=task, state_version=state, created_by=user
     )
     APITokenFactory.create(user=user)
+    AuditEntry.objects.create(
+        actor=user, actor_name=user.username, via="api", action="tasks.create"
+    )
     WorkerHost.objects.create(name=name, mode="local", last_seen=timezone.now())
     EngineVersionFactory.create()
     OutboxEntry.objects.create(
