@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from executor.models import WorkerHost
-from iacplatform.accounts.models import APIToken, User
+from iacplatform.accounts.models import APIToken, AuditEntry, User
 from iacplatform.common.models import OutboxEntry
 from notifications.models import NotificationConfig
 from runtasks.models import RunTask, RunTaskResult, WorkspaceRunTask
