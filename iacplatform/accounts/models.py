@@ -96,4 +96,6 @@ def new_token() -> str:
 
 
 from iacplatform.accounts.audit.models import AuditEntry  # noqa: E402, F401  # for Django
+from iacplatform.accounts.oidc.models import OIDCIdentity  # noqa: E402, F401  # for Django
+from iacplatform.accounts.sessions import RevokedAccessToken  # noqa: E402, F401  # for Django
 from iacplatform.accounts.setup.models import Setup  # noqa: E402, F401  # for Django

@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
+from pytest_django import Settings
 
 from iacplatform.accounts.models import APIToken, Membership, Organization, User
 from iacplatform.accounts.services import create_api_token, find_api_token
@@ -84,3 +85,13 @@ def test_an_organization_with_workspaces_cannot_be_deleted(browser: Client) -> N
     delete = address(organization, "delete", organization.pk)
     browser.post(delete, {"post": "yes"})
     assert Organization.objects.filter(pk=organization.pk).exists()
+
+
+def test_the_login_page_has_a_button_for_the_provider_where_there_is_one(
+    client: Client, settings: Settings
+) -> None:
+    assert "auth/oidc/login" not in client.get("/admin/login/").content.decode()
+    settings.OIDC_ISSUER = "https://idp.example.com"
+    settings.OIDC_CLIENT_ID = "iacplatform"
+    body = client.get("/admin/login/?next=/admin/accounts/").content.decode()
+    assert 'href="/api/v1/auth/oidc/login?next=%2Fadmin%2Faccounts%2F"' in body
