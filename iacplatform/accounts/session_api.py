@@ -30,7 +30,7 @@ class LogoutView(APIView):
             if isinstance(request.auth, str):
                 revoke_access_token(request.auth)
             else:
-                logout(request)  # type: ignore[arg-type]  # it has all that Django's has
+                logout(request)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -59,7 +59,7 @@ class PasswordView(APIView):
         with audited(request, action="auth.password", object_type="user", object_id=user.pk):
             change_password(user, current=values["current_password"], new=values["new_password"])
         if request.auth is None:
-            update_session_auth_hash(request, user)  # type: ignore[arg-type]
+            update_session_auth_hash(request, user)
         return access_token_response(user)
 
 

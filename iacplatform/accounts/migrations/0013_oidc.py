@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
             name='OIDCIdentity',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('issuer', models.URLField(max_length=300)),
+                ('issuer', models.CharField(max_length=300)),
                 ('subject', models.CharField(max_length=255)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('last_used_at', models.DateTimeField(editable=False, null=True)),

@@ -107,8 +107,8 @@ class OIDCCallbackView(OIDCView):
 def _signed_in(request: Request, user: User) -> HttpResponse:
     target = request.session.pop(NEXT, "/")
     entry = begin_audit(request, action="auth.login", via=Via.OIDC, actor=user)
-    login(request, user, backend=BACKEND)  # type: ignore[arg-type]  # it is what Django gave it
-    get_token(request)  # sets the cookie that posts from a page need  # type: ignore[arg-type]
+    login(request, user, backend=BACKEND)
+    get_token(request)  # sets the cookie that posts from a page need
     end_audit(entry, 302)
     response = HttpResponseRedirect(target)
     response["Cache-Control"] = "no-store"
@@ -124,7 +124,7 @@ def _refused(request: Request, claims: dict[str, Any], reason: str, status: int)
 
 def _page(request: Request, reason: str, status: int) -> HttpResponse:
     context = {"reason": reason}
-    return render(request, "accounts/oidc_refused.html", context, status=status)  # type: ignore[arg-type]
+    return render(request, "accounts/oidc_refused.html", context, status=status)
 
 
 def _safe(request: Request, target: str) -> str:

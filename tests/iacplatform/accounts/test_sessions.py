@@ -105,8 +105,7 @@ def test_a_new_password_ends_every_other_session(user: User) -> None:
 
 def test_the_browser_that_changes_the_password_stays_signed_in(user: User) -> None:
     here, there = browser_of(user), browser_of(user)
-    body = {"data": CHANGE, "content_type": JSON}
-    assert here.post(f"{AUTH}/password", **body).status_code == 200
+    assert here.post(f"{AUTH}/password", CHANGE, content_type=JSON).status_code == 200
     assert (me(here), me(there)) == (200, 401)
 
 

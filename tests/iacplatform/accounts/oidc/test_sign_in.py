@@ -70,8 +70,8 @@ def sign_in(browser: Client, person: dict[str, Any], fault: str = "", **query: s
 
 def who(browser: Client) -> str | None:
     """The name that the API knows a browser by."""
-    answer = browser.get("/api/v1/auth/me")
-    return answer.json().get("username")
+    name: str | None = browser.get("/api/v1/auth/me").json().get("username")
+    return name
 
 
 def test_a_person_signs_in_and_comes_back_to_where_they_were(client: Client) -> None:
