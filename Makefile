@@ -7,10 +7,14 @@ TOOL := $(BIN)/python -W "ignore:Got an error checking a consistent migration" m
 TOOL_SETTINGS := --settings iacplatform.settings.tooling
 INSTALLED := .venv/.installed
 OPENAPI := docs/reference/openapi.yaml
+# Each process that runs tests starts servers of its own, so with servers that are given there is one.
+PROCESSES ?= $(if $(DATABASE_URL)$(REDIS_URL),0,2)
+PYTEST := $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
+CLIENT_CONFIG := docs/reference/openapi-client.yaml
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up bench check lint types test test-faults test-chaos test-large schema lock clean
+.PHONY: help setup demo up bench bench-api check lint types test test-faults test-chaos test-large schema client lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +37,9 @@ up: $(INSTALLED) ## Run the platform here until Ctrl-C, with a change that waits
 bench: $(INSTALLED) ## Measure the platform against the bare engine
 	@$(BIN)/python -m iacplatform.embedded bench
 
+bench-api: $(INSTALLED) ## Measure the most used requests at 100, 10,000 and 100,000 workspaces
+	@$(BIN)/python -m iacplatform.embedded bench-api
+
 check: lint types test test-large ## All that CI checks
 
 lint: $(INSTALLED) ## Style, import order, missing migrations, Django's checks, API description
@@ -49,7 +56,7 @@ types: $(INSTALLED) ## Types, with mypy in strict mode
 	$(BIN)/mypy
 
 test: $(INSTALLED) ## Tests, against a real PostgreSQL, Redis and engine
-	$(BIN)/python -m pytest -m "not large"
+	$(PYTEST) -m "not large"
 
 test-faults: $(INSTALLED) ## Kill, freeze and cut off every part of the platform; nothing may be lost
 	$(BIN)/python -m tests.faults $(if $(ONLY),-k '$(ONLY)')
@@ -58,10 +65,15 @@ test-chaos: $(INSTALLED) ## Random faults at random moments: make test-chaos MIN
 	$(BIN)/python -m tests.faults chaos $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
 
 test-large: $(INSTALLED) ## The tests of sizes that take their time
-	$(BIN)/python -m pytest -m large
+	$(PYTEST) -m large
 
 schema: $(INSTALLED) ## Write the API description, docs/reference/openapi.yaml
 	$(TOOL) spectacular --fail-on-warn --file $(OPENAPI) $(TOOL_SETTINGS)
+
+client: $(INSTALLED) ## Make a Python client of the API description, .cache/client
+	@mkdir -p .cache
+	$(BIN)/openapi-python-client generate --path $(OPENAPI) --config $(CLIENT_CONFIG) --meta setup \
+		--output-path .cache/client --overwrite --fail-on-warning
 
 lock: $(INSTALLED) ## Write requirements/*.txt from pyproject.toml
 	$(LOCK) --output-file requirements/runtime.txt

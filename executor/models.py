@@ -22,6 +22,9 @@ class WorkerHost(models.Model):
     mode = models.CharField(max_length=10)
     last_seen = models.DateTimeField()
     draining = models.BooleanField(default=False)
+    slots = models.PositiveIntegerField(
+        db_default=0, help_text="How many stages it runs at once; 0 where it has not said so"
+    )
 
     class Meta:
         ordering = ["name"]
@@ -35,6 +38,7 @@ class ReconcilerState(models.Model):
 
     last_ok = models.DateTimeField()
     spare_until = models.DateTimeField(null=True, help_text="No lease is taken as expired earlier")
+    beat_at = models.DateTimeField(null=True, help_text="When beat last had a sweep done")
 
     def __str__(self) -> str:
         return f"last worked {self.last_ok}"

@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterable
 
 import structlog
 from django.db import connection
+from django.db.models.functions import Now
 
 from executor.dispatch import dispatch
+from executor.models import ReconcilerState
 from executor.pipeline import review_gate, waiting_gates
 from executor.recovery import expired_stages, recover
 from iacplatform.common.locks import try_exclusive
@@ -45,6 +47,11 @@ def sweep() -> None:
     _each(release_orphaned_locks, [()])
     _each(start_next, _waiting_workspaces())
     _each(_send_hints, [()])
+
+
+def note_beat() -> None:
+    """Remembers that beat, and a control worker that heard it, are there."""
+    ReconcilerState.objects.update(beat_at=Now())
 
 
 def _each(act: Callable[..., object], rows: Iterable[tuple[int, ...]]) -> None:

@@ -1,5 +1,7 @@
 """A task's snapshot resolved to the values that its engine gets (reference §4.3)."""
 
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, cast
 
 from django.conf import settings
@@ -20,6 +22,7 @@ from workspaces.models import (
     ChangeAction,
     ConfigurationSource,
     EngineVersion,
+    SetVariable,
     TaskSnapshot,
     VariableType,
     Workspace,
@@ -27,9 +30,13 @@ from workspaces.models import (
     WorkspaceVariable,
 )
 from workspaces.models.output import STATIC_OUTPUT
-from workspaces.services.remote_data import issue_token, remote_sources
+from workspaces.services.remote_data import TOKEN_LIFETIME, issue_token, remote_sources
 from workspaces.services.snapshots import snapshot_code, snapshot_variables
 from workspaces.task_status import Stage
+
+# How long a token opens where nothing ends the plan that reads with it; its task's end does anyway.
+UNLIMITED = timedelta(days=1)
+Variables = Sequence[WorkspaceVariable | SetVariable]
 
 # Any of these may find itself on another host, where it has to write the task's files again.
 WRITES_FILES = frozenset(KNOWN_STAGES) - {Stage.RESCUE, Stage.SAVING_STATE}
@@ -91,7 +98,7 @@ def _engine(row: EngineVersion) -> EngineRelease:
 
 
 def _configuration(
-    task: WorkspaceTask, snapshot: TaskSnapshot, variables: list[WorkspaceVariable], claim: Claim
+    task: WorkspaceTask, snapshot: TaskSnapshot, variables: Variables, claim: Claim
 ) -> Configuration:
     return Configuration(
         bodies=tuple(snapshot_code(snapshot)) or _fallback(snapshot),
@@ -125,9 +132,7 @@ def sensitive_values_of(task: WorkspaceTask) -> tuple[str, ...]:
     return _sensitive_values(snapshot, variables)
 
 
-def _sensitive_values(
-    snapshot: TaskSnapshot, variables: list[WorkspaceVariable]
-) -> tuple[str, ...]:
+def _sensitive_values(snapshot: TaskSnapshot, variables: Variables) -> tuple[str, ...]:
     """What the log must not show: sensitive variables, and the literals of sensitive outputs."""
     outputs = map(_output, snapshot.outputs or [])
     literals = (output.value for output in outputs if output.sensitive and not output.module)
@@ -151,8 +156,10 @@ def _remote_data(task: WorkspaceTask, snapshot: TaskSnapshot) -> tuple[RemoteDat
         sources = remote_sources(snapshot)
     except SnapshotInvalid as error:
         raise ConfigurationError(f"{error}.") from error
+    limit = timedelta(seconds=limits_of(task.workspace).plan)
+    lifetime = limit + TOKEN_LIFETIME if limit else UNLIMITED
     return tuple(
-        RemoteData(name=name, url=_outputs_url(source), token=issue_token(source, task))
+        RemoteData(name, url=_outputs_url(source), token=issue_token(source, task, lifetime))
         for name, source in sources.items()
     )
 
@@ -161,7 +168,7 @@ def _outputs_url(source: Workspace) -> str:
     return f"{settings.BASE_URL}/api/v1/workspaces/{source.workspace_id}/state-outputs/full"
 
 
-def _environment(variables: list[WorkspaceVariable]) -> dict[str, str]:
+def _environment(variables: Variables) -> dict[str, str]:
     return {
         row.key: row.value for row in variables if row.variable_type == VariableType.ENVIRONMENT
     }

@@ -14,5 +14,6 @@ def run_stage(stage_id: int) -> None:
 
 @shared_task
 def sweep() -> None:
-    """Finds what was forgotten."""
+    """Finds what was forgotten; only beat sends this."""
+    sweeping.note_beat()
     sweeping.sweep()

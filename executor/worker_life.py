@@ -39,10 +39,8 @@ class Presence:
             WorkerHost.objects.filter(name=self._host, draining=True).update(last_seen=Now())
             return
         draining = self.draining
-        WorkerHost.objects.update_or_create(
-            name=self._host,
-            defaults={"mode": self._mode, "last_seen": Now(), "draining": draining},
-        )
+        now = {"last_seen": Now(), "draining": draining, "slots": self._running.slots}
+        WorkerHost.objects.update_or_create(name=self._host, defaults={"mode": self._mode} | now)
         self._told = draining
 
 

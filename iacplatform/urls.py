@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from executor.admin.find import find
 from iacplatform.accounts.setup.pages import home, setup_page
 from iacplatform.common import converters, health  # noqa: F401  # registers `pk`, `sid` and `ref`
 from iacplatform.common.api_errors import api_not_found
@@ -28,6 +29,7 @@ urlpatterns = [
     path("setup", setup_page, name="setup"),
     path("workspaces/<ref:workspace_id>", workspace_page),
     path("workspaces/<ref:workspace_id>/tasks/<pk:task_id>", task_page),
+    path("admin/find", admin.site.admin_view(find), name="admin-find"),
     path("admin/", admin.site.urls),
     path("api/v1/", include(api)),
     path("api/docs/", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),

@@ -20,10 +20,14 @@ from iacplatform.accounts.models import (
 from iacplatform.accounts.services import create_api_token
 from workspaces.models import (
     EngineVersion,
+    Project,
     ResourceChange,
     ResourceCodeVersion,
+    SetVariable,
     StateVersion,
     TaskSnapshot,
+    VariableSet,
+    VariableSetScope,
     VariableType,
     Workspace,
     WorkspaceOutput,
@@ -172,6 +176,42 @@ class VariableFactory(factory.django.DjangoModelFactory[WorkspaceVariable]):
     value = "blue"
 
 
+class ProjectFactory(factory.django.DjangoModelFactory[Project]):
+    """A project of the seeded organization."""
+
+    class Meta:
+        model = Project
+
+    organization = factory.SubFactory(OrganizationFactory)
+    name = factory.Sequence(lambda number: f"project {number}")
+
+
+class VariableSetFactory(factory.django.DjangoModelFactory[VariableSet]):
+    """A set that applies to the whole seeded organization."""
+
+    class Meta:
+        model = VariableSet
+
+    organization = factory.SubFactory(OrganizationFactory)
+    name = factory.Sequence(lambda number: f"set {number}")
+    scope = VariableSetScope.ORGANIZATION
+
+
+class SetVariableFactory(factory.django.DjangoModelFactory[SetVariable]):
+    """A terraform variable of a set at version 1."""
+
+    class Meta:
+        model = SetVariable
+
+    class Params:
+        secret = factory.Trait(sensitive=True, value="hunter2 hunter2")
+        environment = factory.Trait(variable_type=VariableType.ENVIRONMENT)
+
+    variable_set = factory.SubFactory(VariableSetFactory)
+    key = factory.Sequence(lambda number: f"shared_{number}")
+    value = "green"
+
+
 class ResourceFactory(factory.django.DjangoModelFactory[WorkspaceResource]):
     """A resource with version 1 of its code, which is ``tf_code`` or one resource block."""
 
@@ -247,6 +287,7 @@ class StateVersionFactory(factory.django.DjangoModelFactory[StateVersion]):
     checksum = factory.LazyAttribute(lambda row: hashlib.sha256(row.content).hexdigest())
     size_bytes = factory.LazyAttribute(lambda row: len(row.content))
     serial = factory.SelfAttribute("version")
+    output_count = 0
     lineage = "8f5c1e2e-5c0f-4b8e-9a55-0d3f0a1b2c3d"
 
 

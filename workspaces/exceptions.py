@@ -34,6 +34,12 @@ class WorkspaceLocked(Locked):
         )
 
 
+class WorkspaceInUse(Conflict):
+    """The workspace still holds what its deletion would leave behind."""
+
+    code = "workspace_in_use"
+
+
 class NotLockOwner(Conflict):
     """The lock belongs to somebody else."""
 

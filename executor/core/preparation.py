@@ -12,7 +12,11 @@ from executor.core.exceptions import EngineFailed, StageError, TaskCancelled
 from executor.core.outcome import InitOutput
 from executor.core.workdir import LOCK_FILE, MARKER_FILE, PLAN_FILE, STATE_FILE
 from iacplatform.terraform.archive import ArchiveLimits, extract_archive
-from iacplatform.terraform.configuration import provider_config_hash, render
+from iacplatform.terraform.configuration import (
+    REMOTE_DATA_FILE,
+    provider_config_hash,
+    render,
+)
 
 OVERRIDE_FILE = "iacplatform_override.tf.json"
 BACKEND_RECORD = ".terraform/terraform.tfstate"
@@ -54,6 +58,15 @@ def write_files(stage: StageContext) -> None:
         stage.workdir.write(name, content)
     _forget_with_tokens(stage)
     stage.complete("files")
+
+
+def renew_remote_data(stage: StageContext) -> None:
+    """Writes remote data with this attempt's token: the one of the files may have waited at a gate."""
+    if not stage.spec.configuration.remote_data:
+        return
+    archive = stage.spec.has_archive
+    files = render(stage.spec.configuration, declare_variables=not archive, main=not archive)
+    stage.workdir.write(REMOTE_DATA_FILE, files[REMOTE_DATA_FILE])
 
 
 def _forget_with_tokens(stage: StageContext) -> None:

@@ -95,7 +95,9 @@ def new_token() -> str:
     return TOKEN_PREFIX + secrets.token_urlsafe(32)
 
 
-from iacplatform.accounts.audit.models import AuditEntry  # noqa: E402, F401  # for Django
-from iacplatform.accounts.oidc.models import OIDCIdentity  # noqa: E402, F401  # for Django
-from iacplatform.accounts.sessions import RevokedAccessToken  # noqa: E402, F401  # for Django
-from iacplatform.accounts.setup.models import Setup  # noqa: E402, F401  # for Django
+from iacplatform.accounts.audit.models import AuditEntry as AuditEntry  # noqa: E402, PLC0414
+from iacplatform.accounts.oidc.models import OIDCIdentity as OIDCIdentity  # noqa: E402, PLC0414
+from iacplatform.accounts.sessions import (  # noqa: E402
+    RevokedAccessToken as RevokedAccessToken,  # noqa: PLC0414
+)
+from iacplatform.accounts.setup.models import Setup as Setup  # noqa: E402, PLC0414

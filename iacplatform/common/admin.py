@@ -1,7 +1,7 @@
 """What the admin pages of all apps share: rows are shown, and changed by actions that call services."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from iacplatform.common.errors import DomainError
+from iacplatform.common.pagination import CappedPaginator
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Any]
@@ -46,7 +47,10 @@ class ReadOnlyAdmin(_ModelAdmin):
     """
 
     change_form_template = "admin/iacplatform/change_form.html"
+    # A table of a million rows is neither counted nor paged through to its end.
+    paginator = CappedPaginator
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
 
     class Media:
@@ -99,6 +103,19 @@ class ReadOnlyAdmin(_ModelAdmin):
             "action_checkbox_name": ACTION_CHECKBOX_NAME,
         }
         return TemplateResponse(request, "admin/iacplatform/confirmation.html", context)
+
+    def ask_first(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[Any],
+        ask: Confirmation,
+        cells: Callable[[Any], Sequence[Any]],
+    ) -> HttpResponse | None:
+        """The page that asks, with ``cells`` of each object; nothing once it was answered."""
+        if is_confirmed(request):
+            return None
+        rows = [(row.pk, cells(row)) for row in queryset]
+        return self.confirmation_page(request, replace(ask, rows=rows))
 
     def back(self, queryset: QuerySet[Any]) -> HttpResponse | None:
         """Where an action leads: to the page of a single object, else back to the list."""

@@ -21,6 +21,7 @@ from rest_framework.settings import api_settings
 from rest_framework.views import exception_handler as rest_framework_handler
 
 from iacplatform.common.errors import DomainError
+from iacplatform.common.rate_limits import refusal
 
 NON_FIELD = api_settings.NON_FIELD_ERRORS_KEY
 # SQLSTATEs (PostgreSQL, appendix A) of rows that others wrote or removed in the meantime.
@@ -39,6 +40,14 @@ def error_body(message: str, code: str, **members: Any) -> dict[str, Any]:
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """Turns what a view raised into an answer; ``None`` for what nobody foresaw, which is a 500."""
+    response = _answer(error, context)
+    if response is None or response.status_code != 401:
+        return response
+    refused = refusal(context["request"], context["view"])
+    return _answer(refused, context) if refused else response
+
+
+def _answer(error: Exception, context: dict[str, Any]) -> Response | None:
     response = rest_framework_handler(error, context)
     if response is not None:
         _rewrite(response, error)
@@ -82,7 +91,9 @@ def _summary(fields: dict[str, list[str]]) -> str:
 def _domain(error: DomainError) -> Response:
     fields = {field: [sentence] for field, sentence in error.fields.items()}
     body = error_body(str(error), error.code, fields=fields, **error.details)
-    headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None
+    headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
     return Response(body, status=error.status, headers=headers)
 
 

@@ -16,6 +16,7 @@ class DomainError(Exception):
 
     status = 400
     code = "invalid"
+    retry_after: int | None = None  # seconds after which it may go well
 
     def __init__(
         self, message: str, *, fields: dict[str, str] | None = None, **details: Any

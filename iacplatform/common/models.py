@@ -1,11 +1,12 @@
-"""The outbox: what the platform owes others (docs/explanation/outbox.md)."""
+"""What the platform owes others (docs/explanation/outbox.md), and what it has answered already."""
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from iacplatform.common.fields import EncryptedJSONField
+from iacplatform.common.fields import EncryptedBinaryField, EncryptedJSONField
 
 
 class OutboxStatus(models.TextChoices):
@@ -82,6 +83,32 @@ class OutboxEntry(models.Model):
                 name="a_delivering_entry_is_claimed",
             ),
         ]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class IdempotentRequest(models.Model):
+    """A request that succeeded, by the idempotency key that its user sent along.
+
+    Written in the transaction of its effect: there is a row exactly where the work was done.
+    """
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64, help_text="Of method, address and body")
+    status = models.PositiveSmallIntegerField(help_text="Of the answer")
+    headers = models.JSONField(default=dict)
+    body = EncryptedBinaryField(
+        null=True, editable=False, help_text="The answer; none where it held a secret"
+    )
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "key"], name="one_request_an_idempotency_key"),
+        ]
+        indexes = [models.Index(fields=["created_at"], name="idempotent_request_age")]
 
     def __str__(self) -> str:
         return self.key

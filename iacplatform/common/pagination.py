@@ -1,25 +1,83 @@
-"""One way of paging for every list of the API."""
+"""One way of paging for every list of the API: no page costs more because the list has grown."""
 
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
+from django.core.paginator import EmptyPage, Paginator
+from django.db.models import QuerySet, Value
 from rest_framework.pagination import PageNumberPagination as BasePagination
 from rest_framework.response import Response
 
+if TYPE_CHECKING:
+    _Paginator = Paginator[Any]
+else:
+    _Paginator = Paginator
+
+COUNT_CAP = 10_000
+"""Rows: so many are counted and have a page; a longer list has to be narrowed."""
+KNOWN_TOTAL = "known_total"
+"""Annotation of rows that were counted already, with their number."""
+TOO_DEEP = f"Only the first {COUNT_CAP:,} have a page: narrow the list."
+
+
+class CappedPaginator(_Paginator):
+    """Counts no further than :data:`COUNT_CAP`: an exact number needs every row to be looked at."""
+
+    @cached_property
+    def count(self) -> int:
+        """How many rows have a page."""
+        return min(self._found, COUNT_CAP)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether :attr:`count` is all there are."""
+        return self._found <= COUNT_CAP
+
+    def validate_number(self, number: int | float | str) -> int:
+        """The number of a page; raises ``InvalidPage``, and says so where the list is too long."""
+        try:
+            return super().validate_number(number)
+        except EmptyPage:
+            if self.is_exact:
+                raise
+            raise EmptyPage(TOO_DEEP) from None
+
+    @cached_property
+    def _found(self) -> int:
+        rows: Any = self.object_list
+        if not isinstance(rows, QuerySet):
+            return len(rows)
+        known = rows.query.annotations.get(KNOWN_TOTAL)
+        if isinstance(known, Value):
+            return int(known.value)
+        rows = rows.order_by()
+        if rows.query.group_by is None and not rows.query.distinct:
+            rows = rows.values(one=Value(1))  # no column: an index may be all that is read
+        return int(rows[: COUNT_CAP + 1].count())
+
 
 class PageNumberPagination(BasePagination):
-    """Answers ``{items, total, page, page_size, pages}``; ``page_size`` is at most 100."""
+    """Answers ``{items, total, total_is_exact, page, page_size, pages}``; ``page_size`` is at most 100.
+
+    Where there are more than :data:`COUNT_CAP` rows, ``total`` is that number and ``total_is_exact``
+    false; a page behind them is a 404 like any that is not there.
+    """
 
     page_size_query_param = "page_size"
     max_page_size = 100
+    invalid_page_message = "{message}"
+    django_paginator_class = CappedPaginator
 
     def get_paginated_response(self, data: Any) -> Response:
         """Wraps a page of serialized objects."""
         assert self.page is not None  # noqa: S101
         paginator = self.page.paginator
+        assert isinstance(paginator, CappedPaginator)  # noqa: S101
         return Response(
             {
                 "items": data,
                 "total": paginator.count,
+                "total_is_exact": paginator.is_exact,
                 "page": self.page.number,
                 "page_size": paginator.per_page,
                 "pages": paginator.num_pages,
@@ -29,14 +87,15 @@ class PageNumberPagination(BasePagination):
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         """The answer's shape for the OpenAPI document."""
         number = {"type": "integer"}
-        return {
-            "type": "object",
-            "required": ["items", "total", "page", "page_size", "pages"],
-            "properties": {
-                "items": schema,
-                "total": number,
-                "page": number,
-                "page_size": number,
-                "pages": number,
+        members = {
+            "items": schema,
+            "total": {**number, "description": f"How many there are, at most {COUNT_CAP}"},
+            "total_is_exact": {
+                "type": "boolean",
+                "description": f"False where there are more than {COUNT_CAP}",
             },
+            "page": number,
+            "page_size": number,
+            "pages": number,
         }
+        return {"type": "object", "required": list(members), "properties": members}

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from typing import Any, Literal
+from urllib.parse import urlsplit, urlunsplit
 
 from django.db.models import Model
 from django.urls import reverse
@@ -9,6 +10,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+HIDDEN = "****"
 Tone = Literal["good", "bad", "busy", "attention", "idle"]
 
 
@@ -39,6 +41,20 @@ def moment(when: datetime | None) -> str:
 def age(moment: datetime) -> str:
     """How long ago something happened, ``3 min 07 s``."""
     return duration_text(timezone.now() - moment)
+
+
+def public_url(url: str) -> str:
+    """An address without what may be a password in it: ``https://****@host/hook?key=****``."""
+    parts = urlsplit(url)
+    _, at, host = parts.netloc.rpartition("@")
+    query = "&".join(map(_hidden_value, parts.query.split("&"))) if parts.query else ""
+    netloc = f"{HIDDEN}@{host}" if at else host
+    return urlunsplit((parts.scheme, netloc, parts.path, query, HIDDEN if parts.fragment else ""))
+
+
+def _hidden_value(parameter: str) -> str:
+    name, given, _ = parameter.partition("=")
+    return f"{name}={HIDDEN}" if given else HIDDEN
 
 
 def object_link(obj: Model | None, text: str = "") -> SafeString | str:

@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from iacplatform.common.idempotency import answers
 from iacplatform.common.outbox import delivery, entries
 
 
@@ -15,3 +16,9 @@ def deliver_due() -> None:
 def prune_outbox() -> None:
     """Forgets what was delivered long ago."""
     entries.prune()
+
+
+@shared_task
+def prune_idempotency_keys() -> None:
+    """Forgets what was answered long ago."""
+    answers.prune()

@@ -3,20 +3,23 @@
 import argparse
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
 
 from iacplatform.embedded.bench import bench
+from iacplatform.embedded.bench_api import bench_api
 from iacplatform.embedded.demo import demo, up
 from iacplatform.embedded.exceptions import EmbeddedError
 from iacplatform.embedded.stack import PROJECT
 
 WIDTH_OF_A_FILE = 100
-COMMANDS = {
+COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "demo": (demo, "plan, approve and apply a real change, then stop"),
     "bench": (bench, "measure the platform against the bare engine"),
+    "bench-api": (bench_api, "measure the most used requests in installations of three sizes"),
     "up": (up, "start everything and stay, with a plan waiting for approval"),
 }
 
@@ -36,6 +39,8 @@ def parse_arguments() -> argparse.Namespace:
         command.add_argument(
             "--port", type=int, default=8000 if name == "up" else 0, help="0: a free one"
         )
+        if name == "bench-api":
+            command.add_argument("--quick", action="store_true", help="two small ones, in a minute")
     return parser.parse_args()
 
 
@@ -51,12 +56,13 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         # Of its own, because a shell starts what runs in its background with SIGINT ignored.
         signal.signal(number, _stop)
-    run, _ = COMMANDS[arguments.command]
+    options = vars(arguments)
+    run, _ = COMMANDS[options.pop("command")]
     try:
-        run(console, arguments.run_dir, arguments.port)
+        run(console, options.pop("run_dir"), options.pop("port"), **options)
     except KeyboardInterrupt:
         console.print("[yellow]Stopped.[/]")
-        return 130 if arguments.command == "demo" else 0
+        return 130 if run is demo else 0
     except EmbeddedError as error:
         console.print(f"[bold red]{error}[/]")
         return 1

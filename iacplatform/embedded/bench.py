@@ -49,7 +49,7 @@ def bench(console: Console, run_dir: Path, port: int) -> None:
     console.rule("iacplatform bench")
     with announce(console, "Terraform 1.0.3 and the null provider"):
         engine = bench_engine(PROJECT / ".cache")
-    settings = {"ENGINE_CLI_CONFIG_FILE": str(engine.cli_config)}
+    settings = {"ENGINE_CLI_CONFIG_FILE": str(engine.cli_config), "API_RATE_USER": "0"}
     with running_stack(
         run_dir,
         partial(announce, console),

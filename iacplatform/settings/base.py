@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env
 
+from iacplatform.common.rates import parse_rate
 from iacplatform.common.redis_url import broker_url
 from iacplatform.logging import configure_structlog, logging_config
 
@@ -84,6 +85,7 @@ INSTALLED_APPS = [
     "triggers",
 ]
 MIDDLEWARE = [
+    "iacplatform.common.request_ids.request_id",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -159,6 +161,9 @@ OIDC_ORGANIZATION = env.str("OIDC_ORGANIZATION", "")
 AUDIT_KEEP_DAYS = env.int("AUDIT_KEEP_DAYS", 0)
 
 # --- REST
+# Requests that one token, or one address without any, has; 0: no limit (docs/how-to/use-the-api.md).
+API_RATE_USER = parse_rate(env.str("API_RATE_USER", "1200/min"))
+API_RATE_ANONYMOUS = parse_rate(env.str("API_RATE_ANONYMOUS", "60/min"))
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "iacplatform.accounts.authentication.BearerAuthentication",
@@ -169,14 +174,15 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["iacplatform.common.parsers.StrictJSONParser"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "iacplatform.common.pagination.PageNumberPagination",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "iacplatform.common.openapi.Schema",
+    "DEFAULT_THROTTLE_CLASSES": ["iacplatform.common.rate_limits.RateLimit"],
     "DEFAULT_THROTTLE_RATES": {
         "login": env.str("LOGIN_RATE", "10/min"),
         "login_account": env.str("LOGIN_ACCOUNT_RATE", "30/min"),
     },
     "DEFAULT_METADATA_CLASS": None,  # OPTIONS has nothing to add to the OpenAPI document
     "EXCEPTION_HANDLER": "iacplatform.common.api_errors.exception_handler",
-    # How many proxies may be believed about a client's address (the login throttle counts by it).
+    # How many proxies may be believed about a client's address (limits count by it).
     "NUM_PROXIES": env.int("NUM_PROXIES", 0),
     "PAGE_SIZE": 20,
     "URL_FORMAT_OVERRIDE": None,
@@ -219,6 +225,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "iacplatform.common.openapi.document_errors",
+        "iacplatform.openapi_examples.add_examples",
     ],
 }
 
@@ -287,10 +294,20 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600.0,
         "options": {"queue": "control", "expires": 3600},
     },
+    "prune-states": {
+        "task": "workspaces.tasks.prune_states",
+        "schedule": 3600.0,
+        "options": {"queue": "control", "expires": 3600},
+    },
     "sweep-cmdb": {
         "task": "workspaces.cmdb.tasks.sweep",
         "schedule": 10.0,
         "options": {"queue": "control", "expires": 10},
+    },
+    "prune-idempotency-keys": {
+        "task": "iacplatform.common.tasks.prune_idempotency_keys",
+        "schedule": 3600.0,
+        "options": {"queue": "control", "expires": 3600},
     },
     "prune-audit-log": {
         "task": "iacplatform.accounts.tasks.prune_audit_log",
@@ -308,6 +325,9 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"queue": "control", "expires": 3600},
     },
 }
+
+# --- Idempotency keys (docs/how-to/use-the-api.md)
+IDEMPOTENCY_KEEP_HOURS = env.float("IDEMPOTENCY_KEEP_HOURS", 24.0)
 
 # --- Outbox and outbound HTTP (docs/explanation/outbox.md)
 # Kind of entry → paths of the function that delivers it and of the one that is told when it dies.
@@ -341,6 +361,18 @@ TASK_EVENT_SUBSCRIBERS = [
 ]
 
 # --- Stages
+# Functions that say what the admin's start page counts, in the order of the page.
+START_PAGE_SECTIONS = [
+    "workspaces.admin.start_page.trouble",
+    "workspaces.admin.start_page.waiting",
+    "workspaces.admin.start_page.failures",
+    "iacplatform.common.outbox.start_page.deliveries",
+    "notifications.admin.start_page.messages",
+    "runtasks.admin.start_page.answers",
+    "triggers.admin.start_page.executions",
+    "workspaces.drift.admin.start_page.drift",
+    "workspaces.cmdb.admin.start_page.inventory",
+]
 # Functions that say, for the admin's page of a task, what their app knows of it.
 TASK_PAGE_SECTIONS = [
     "runtasks.admin.task_section.results_section",
@@ -376,6 +408,12 @@ ARCHIVE_MAX_BYTES = env.int("ARCHIVE_MAX_BYTES", 20 * 1024**2)
 ARCHIVE_MAX_UNPACKED_BYTES = env.int("ARCHIVE_MAX_UNPACKED_BYTES", 100 * 1024**2)
 ARCHIVE_MAX_FILES = env.int("ARCHIVE_MAX_FILES", 5000)
 
+# --- States
+STATE_MAX_BYTES = env.int("STATE_MAX_BYTES", 50 * 1024**2)
+# 0: all. A workspace may have its own.
+STATE_KEEP_VERSIONS = env.int("STATE_KEEP_VERSIONS", 0)
+STATE_KEEP_DAYS = env.int("STATE_KEEP_DAYS", 0)
+
 # --- Run tasks
 RUN_TASK_WEBHOOK_WAITS = env.list("RUN_TASK_WEBHOOK_WAITS", [1.0, 5.0, 15.0], subcast=float)
 RUN_TASK_WEBHOOK_TIMEOUT_SECONDS = env.float("RUN_TASK_WEBHOOK_TIMEOUT_SECONDS", 30.0)
@@ -405,6 +443,9 @@ USE_I18N = False
 FORMAT_MODULE_PATH = ["iacplatform.formats"]
 USE_TZ = True
 TIME_ZONE = "UTC"
+# The middleware above has made the header fit for a log; Celery's messages carry the id along.
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True
+DJANGO_STRUCTLOG_CELERY_ENABLED = True
 LOGGING_CONFIG = "logging.config.dictConfig"
 LOG_FORMAT = env.str("LOG_FORMAT", "json")
 LOG_LEVEL = env.str("LOG_LEVEL", "INFO")

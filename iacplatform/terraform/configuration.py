@@ -14,6 +14,8 @@ from iacplatform.terraform.bodies import Bodies, merge_required_providers, split
 from iacplatform.terraform.exceptions import ConfigurationError
 from iacplatform.terraform.hcl import ValueFormat, escape_template, is_identifier, tfvars_line
 
+REMOTE_DATA_FILE = "remote_data.tf.json"
+
 
 @dataclass(frozen=True)
 class Variable:
@@ -86,7 +88,7 @@ def render(
         "provider.tf.json": provider,
         "variables.tf.json": _variables(configuration, bodies) if declare_variables else {},
         "outputs.tf.json": _outputs(configuration.outputs, bodies),
-        "remote_data.tf.json": _remote_data(configuration.remote_data, bodies),
+        REMOTE_DATA_FILE: _remote_data(configuration.remote_data, bodies),
     }
     rendered = {"main.tf.json": _json(bodies.merged())} if main else {}
     rendered |= {name: _json(content) for name, content in files.items() if content}
@@ -182,10 +184,21 @@ def _remote_data(remote_data: Iterable[RemoteData], bodies: Bodies) -> dict[str,
         bodies.claim("locals", remote.name)
         bodies.claim("data", "http", source)
         sources[source] = [_request(remote)]
-        local_values[remote.name] = f"${{jsondecode(data.http.{source}.response_body).outputs}}"
+        local_values[remote.name] = _remote_outputs(source)
     if not sources:
         return {}
     return {"data": {"http": sources}, "locals": local_values}
+
+
+def _remote_outputs(source: str) -> str:
+    """What is sensitive in the workspace that is read is sensitive in the one that reads it.
+
+    Two loops, because a conditional is sensitive as soon as one of its results is.
+    """
+    each = f"for name, output in jsondecode(data.http.{source}.response_body).outputs : name"
+    plain = f"{{ {each} => output if !output.sensitive }}"
+    sensitive = f"{{ {each} => sensitive(output) if output.sensitive }}"
+    return f"${{merge({plain}, {sensitive})}}"
 
 
 def _request(remote: RemoteData) -> dict[str, Any]:

@@ -14,4 +14,8 @@ class PlanError(TerraformFormatError):
 
 
 class StateError(TerraformFormatError):
-    """The content is not a Terraform state."""
+    """The content is not a Terraform state; ``field`` is the member at fault, where it is one."""
+
+    def __init__(self, message: str = "", *, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field

@@ -45,7 +45,12 @@ def escape_template(text: str) -> str:
 
 def quote(text: str) -> str:
     """Returns ``text`` as an HCL string literal, written as Terraform itself prints one."""
-    return f'"{"".join(map(_escape, escape_template(text)))}"'
+    return quote_literal(escape_template(text))
+
+
+def quote_literal(text: str) -> str:
+    """Returns a text in quotes, in which ``${`` stands for what it stands for in ``text``."""
+    return f'"{"".join(map(_escape, text))}"'
 
 
 def _escape(character: str) -> str:

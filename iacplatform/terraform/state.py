@@ -10,6 +10,9 @@ from iacplatform.terraform.hcl import quote
 from iacplatform.terraform.sensitivity import SENSITIVE
 
 _VERSION = 4
+# What the columns of a state version hold.
+_LONGEST_LINEAGE = 100
+_LONGEST_VERSION = 50
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ def is_newer(candidate: bytes, current: bytes | None) -> bool:
 def load_state(content: bytes) -> dict[str, Any]:
     """Returns the state as its JSON has it; raises :class:`StateError`."""
     try:
-        state = json.loads(content)
+        state = json.loads(content.decode(), parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
         raise StateError(f"The state is not JSON: {error}.") from error
     if not isinstance(state, dict):
@@ -97,28 +100,54 @@ def load_state(content: bytes) -> dict[str, Any]:
     return state
 
 
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number")
+
+
 def _check(state: dict[str, Any]) -> None:
     if "encrypted_data" in state:
-        raise StateError("The state is encrypted by OpenTofu; only plain states can be read.")
+        raise StateError(
+            "The state is encrypted by OpenTofu; only plain states can be read.",
+            field="encrypted_data",
+        )
     if state.get("version") != _VERSION:
-        raise StateError(f"The state has format version {state.get('version')}; 4 can be read.")
-    if not isinstance(state.get("lineage"), str) or not state["lineage"]:
-        raise StateError("The state has no lineage: `lineage` must be a text.")
+        raise StateError(
+            f"The state has format version {_short(state.get('version'))}; 4 can be read.",
+            field="version",
+        )
+    if not _is_name(state.get("lineage"), _LONGEST_LINEAGE):
+        raise StateError("The state has no lineage: `lineage` must be a text.", field="lineage")
+    if not _is_name(state.get("terraform_version") or "-", _LONGEST_VERSION):
+        raise StateError(
+            "The state's `terraform_version` must be a short text.", field="terraform_version"
+        )
     serial = state.get("serial")
     if not isinstance(serial, int) or isinstance(serial, bool) or not 0 <= serial < 2**63:
-        raise StateError("The state has no serial: `serial` must be a whole number from 0.")
+        raise StateError(
+            "The state has no serial: `serial` must be a whole number from 0.", field="serial"
+        )
     _check_resources(state)
+
+
+def _is_name(value: Any, longest: int) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= longest and value.isprintable()
+
+
+def _short(value: Any) -> str:
+    return ascii(value)[:20]
 
 
 def _check_resources(state: dict[str, Any]) -> None:
     resources = state.get("resources") or []
     if not _are_objects(resources):
-        raise StateError("The state's `resources` must be a list of objects.")
+        raise StateError("The state's `resources` must be a list of objects.", field="resources")
     if not all(_are_objects(resource.get("instances") or []) for resource in resources):
-        raise StateError("The `instances` of each resource in the state must be objects.")
+        raise StateError(
+            "The `instances` of each resource in the state must be objects.", field="resources"
+        )
     outputs = state.get("outputs") or {}
     if not isinstance(outputs, dict) or not _are_objects(list(outputs.values())):
-        raise StateError("The state's `outputs` must be an object of objects.")
+        raise StateError("The state's `outputs` must be an object of objects.", field="outputs")
 
 
 def _are_objects(value: Any) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from iacplatform.terraform.sensitivity import SENSITIVE
 from iacplatform.terraform.state import attributes_of, load_state, managed_objects
+from iacplatform.terraform.state_secrets import sensitive_names
 
 MAX_LISTED = 100
 """Addresses, changed resources or outputs in one list."""
@@ -88,12 +89,12 @@ def compare_states(before: bytes | None, after: bytes | None) -> StateDifference
         "added": [address for address in new_objects if address not in old_objects],
         "removed": [address for address in old_objects if address not in new_objects],
         "changed": list(_changed(old_objects, new_objects)),
-        "tainted": list(_newly_tainted(old_objects, new_objects)),
+        "tainted": list(newly_tainted(old_objects, new_objects)),
         "outputs": list(_changed_outputs(old, new)),
     }
     return StateDifference(
-        before=_summary(old, old_objects),
-        after=_summary(new, new_objects),
+        before=summary_of(old, old_objects) if old else None,
+        after=summary_of(new, new_objects) if new else None,
         counts={name: len(entries) for name, entries in lists.items()},
         **{name: tuple(entries[:MAX_LISTED]) for name, entries in lists.items()},
     )
@@ -107,9 +108,8 @@ def _objects(state: dict[str, Any]) -> Objects:
     return dict(managed_objects(state))
 
 
-def _summary(state: dict[str, Any], objects: Objects) -> StateSummary | None:
-    if not state:
-        return None
+def summary_of(state: dict[str, Any], objects: Objects) -> StateSummary:
+    """What a loaded state with these objects is known by."""
     return StateSummary(
         lineage=state["lineage"],
         serial=state["serial"],
@@ -126,7 +126,7 @@ def _changed(before: Objects, after: Objects) -> Iterator[ChangedResource]:
 
 def _attributes(before: dict[str, Any], after: dict[str, Any]) -> tuple[ValueChange, ...]:
     old, new = attributes_of(before), attributes_of(after)
-    hidden = _sensitive_names(before, old) | _sensitive_names(after, new)
+    hidden = sensitive_names(before, old) | sensitive_names(after, new)
     return tuple(
         _change(name, old.get(name), new.get(name), sensitive=name in hidden)
         for name in _names(old, new)
@@ -134,16 +134,8 @@ def _attributes(before: dict[str, Any], after: dict[str, Any]) -> tuple[ValueCha
     )
 
 
-def _sensitive_names(instance: dict[str, Any], attributes: dict[str, Any]) -> set[str]:
-    """Names of attributes with a sensitive part; all where the marks cannot be read."""
-    try:
-        paths = instance.get("sensitive_attributes") or []
-        return {str(path[0]["value"]) for path in paths}
-    except (LookupError, TypeError):
-        return set(attributes)
-
-
-def _newly_tainted(before: Objects, after: Objects) -> Iterator[str]:
+def newly_tainted(before: Objects, after: Objects) -> Iterator[str]:
+    """Yields the addresses of the objects that only ``after`` marks as half made."""
     for address, instance in after.items():
         known = before.get(address, {})
         if instance.get("status") == TAINTED and known.get("status") != TAINTED:

@@ -1,22 +1,30 @@
 """Logs of messages; those that were given up can be sent again."""
 
 from collections.abc import Collection
+from functools import partial
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from iacplatform.common.admin import ReadOnlyAdmin
-from iacplatform.common.errors import Conflict
+from iacplatform.common.admin import Confirmation, ReadOnlyAdmin
 from iacplatform.common.presentation import object_link
 from notifications.admin.badges import log_badge
 from notifications.admin.notification import SECRET
 from notifications.models import LogStatus, NotificationLog
 from notifications.services.logs import replay_message
 from workspaces.admin.part_of_workspace import LARGE
+
+SEND_AGAIN = Confirmation(
+    action="replay_failed",
+    title="Send failed messages again",
+    explanation="Each is sent again, with all its attempts, at once: late, and perhaps out of order.",
+    columns=("Message", "Notification", "Event", "State", "Error"),
+    submit_label="Send them again",
+)
 
 
 @admin.register(NotificationLog)
@@ -87,17 +95,19 @@ class NotificationLogAdmin(ReadOnlyAdmin):
     def replay_failed(
         self, request: HttpRequest, queryset: QuerySet[NotificationLog]
     ) -> HttpResponse | None:
-        """Gives the failed ones of the selected messages all their attempts again."""
-        failed = queryset.filter(status=LogStatus.FAILED)
-        count = sum(self._replay(request, log) for log in failed)
-        level = messages.SUCCESS if count else messages.ERROR
-        self.message_user(request, f"Messages that are sent again: {count}", level)
+        """Gives messages that were given up all their attempts again, after showing why they were."""
+        if asked := self.ask_first(request, queryset, SEND_AGAIN, _cells):
+            return asked
+        for log in queryset:
+            self.attempt(request, partial(self._replay, request, log))
         return self.back(queryset)
 
-    def _replay(self, request: HttpRequest, log: Any) -> bool:
-        try:
-            replay_message(log)
-        except Conflict:
-            return False  # somebody else was faster
+    def _replay(self, request: HttpRequest, log: Any) -> str:
+        replay_message(log)
         self.log_change(request, log, "Sent again")
-        return True
+        return f"Message {log.log_id} is sent again"
+
+
+def _cells(log: NotificationLog) -> list[Any]:
+    sent = [object_link(log, log.log_id), log.notification_name, log.get_event_display()]
+    return [*sent, log_badge(log), log.error_message]

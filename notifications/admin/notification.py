@@ -10,14 +10,23 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
 from iacplatform.accounts.models import User
-from iacplatform.common.admin import ReadOnlyAdmin
-from iacplatform.common.presentation import badge, list_link
+from iacplatform.common.admin import Confirmation, ReadOnlyAdmin
+from iacplatform.common.presentation import badge, list_link, object_link, public_url
 from notifications.models import NotificationConfig, NotificationLog, WorkspaceNotification
 from notifications.models.config import SIGNED
 from notifications.services.configuration import update_notification
 from notifications.services.trial import try_out
 
 SECRET = ("endpoint_url", "secret", "custom_headers")
+
+
+DISABLE = Confirmation(
+    action="disable",
+    title="Disable",
+    explanation="Nothing more is sent to these receivers, and what waits to be sent is given up.",
+    columns=("Notification", "Organization", "Told", "Attached to"),
+    submit_label="Disable",
+)
 
 
 @admin.register(NotificationConfig)
@@ -71,7 +80,7 @@ class NotificationConfigAdmin(ReadOnlyAdmin):
     @admin.display(description="address")
     def address(self, config: NotificationConfig) -> str:
         """Where it leads, as far as that may be shown."""
-        return config.shown_url or ", ".join(config.recipients)
+        return public_url(config.shown_url) or ", ".join(config.recipients)
 
     @admin.display(description="signature")
     def signature(self, config: NotificationConfig) -> str:
@@ -112,8 +121,13 @@ class NotificationConfigAdmin(ReadOnlyAdmin):
     def disable(
         self, request: HttpRequest, queryset: QuerySet[NotificationConfig]
     ) -> HttpResponse | None:
-        """Stops its being told anything; what waits is given up."""
+        """Stops its being told anything, after showing what of; what waits is given up."""
+        if asked := self.ask_first(request, queryset, DISABLE, self._cells):
+            return asked
         return self._switch(request, queryset, on=False)
+
+    def _cells(self, config: NotificationConfig) -> list[Any]:
+        return [object_link(config), self.owner(config), self.told(config), self.workspaces(config)]
 
     def _switch(
         self, request: HttpRequest, queryset: QuerySet[NotificationConfig], *, on: bool

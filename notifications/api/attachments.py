@@ -9,6 +9,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
+from iacplatform.common.conditional import conditional
+from iacplatform.common.idempotency import idempotent_actions
 from notifications.api.serializers.notifications import (
     NewWorkspaceNotificationSerializer,
     WorkspaceNotificationSerializer,
@@ -20,6 +22,8 @@ from notifications.services.selection import global_notifications
 from workspaces.api.access import WorkspaceView
 
 
+@conditional()
+@idempotent_actions("create")
 class AttachmentViewSet(
     mixins.RetrieveModelMixin,
     mixins.UpdateModelMixin,

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
+from iacplatform.common.idempotency import idempotent_actions
 from notifications.api.filters import LogFilter
 from notifications.api.serializers.logs import LogDetailSerializer, LogSerializer
 from notifications.models import NotificationLog
@@ -27,6 +28,7 @@ UNUSED = (
 )
 
 
+@idempotent_actions("replay")
 class LogViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, WorkspaceView[NotificationLog]):
     """The messages about a workspace's tasks, the newest first."""
 

@@ -10,6 +10,8 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import ModelViewSet
 
 from iacplatform.accounts.api import signed_in_user
+from iacplatform.common.conditional import conditional
+from iacplatform.common.idempotency import idempotent_actions
 from notifications.api.filters import NotificationFilter
 from notifications.api.serializers.notifications import (
     AvailableNotificationSerializer,
@@ -32,6 +34,8 @@ from workspaces.task_events import EventName
 LISTS = {"list", "available"}
 
 
+@conditional()
+@idempotent_actions("create")
 class NotificationViewSet(ModelViewSet[NotificationConfig]):
     """The notifications of the caller's organizations, and those of the whole platform.
 

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 
 from iacplatform.accounts.models import User
 from iacplatform.common.admin import Confirmation, ReadOnlyAdmin, is_confirmed, note
-from iacplatform.common.presentation import object_link
+from iacplatform.common.presentation import object_link, public_url
 from runtasks.admin.badges import result_badge
 from runtasks.markdown import render_markdown
 from runtasks.models import (
@@ -50,7 +50,7 @@ class RunTaskResultAdmin(ReadOnlyAdmin):
     actions = ["override"]
     fields = [
         ("task_link", "result_id"),
-        ("run_task_name", "endpoint_url"),
+        ("run_task_name", "address"),
         ("stage", "enforcement_level", "priority"),
         "status_text",
         "message",
@@ -89,6 +89,11 @@ class RunTaskResultAdmin(ReadOnlyAdmin):
     def status_text(self, result: RunTaskResult) -> SafeString:
         """The status in its colour."""
         return result_badge(result)
+
+    @admin.display(description="endpoint URL")
+    def address(self, result: RunTaskResult) -> str:
+        """Where it was asked, without what may be a password in it."""
+        return public_url(result.endpoint_url)
 
     @admin.display(description="details")
     def details(self, result: RunTaskResult) -> SafeString | str:

@@ -10,18 +10,29 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
 from iacplatform.accounts.models import User
-from iacplatform.common.admin import ReadOnlyAdmin
-from iacplatform.common.presentation import badge, list_link
+from iacplatform.common.admin import Confirmation, ReadOnlyAdmin
+from iacplatform.common.presentation import badge, list_link, object_link, public_url
 from runtasks.models import RunTask, WorkspaceRunTask
 from runtasks.services.configuration import update_run_task
 from runtasks.services.verification import try_out
+
+DISABLE = Confirmation(
+    action="disable",
+    title="Disable",
+    explanation=(
+        "Tasks are no longer checked by these run tasks, not even where they are mandatory: what they "
+        "would have stopped goes through. What waits for an answer now still waits."
+    ),
+    columns=("Run task", "Organization", "Asked", "Attached to"),
+    submit_label="Disable",
+)
 
 
 @admin.register(RunTask)
 class RunTaskAdmin(ReadOnlyAdmin):
     """Every RunTask, without its key."""
 
-    list_display = ["name", "owner", "state", "asked", "endpoint_url", "workspaces", "updated_at"]
+    list_display = ["name", "owner", "state", "asked", "address", "workspaces", "updated_at"]
     list_filter = ["enabled", "is_global", "organization"]
     search_fields = ["name", "run_task_id", "description", "endpoint_url"]
     actions = ["enable", "disable", "send_a_test"]
@@ -31,7 +42,7 @@ class RunTaskAdmin(ReadOnlyAdmin):
         "description",
         "state",
         "asked",
-        "endpoint_url",
+        "address",
         "signature",
         ("timeout_seconds", "max_run_seconds"),
         "workspaces",
@@ -66,6 +77,11 @@ class RunTaskAdmin(ReadOnlyAdmin):
         stages = ", ".join(run_task.global_stages)
         return f"globally at {stages}, {run_task.global_enforcement_level}"
 
+    @admin.display(description="endpoint URL", ordering="endpoint_url")
+    def address(self, run_task: RunTask) -> str:
+        """Where it is asked, without what may be a password in it."""
+        return public_url(run_task.endpoint_url)
+
     @admin.display(description="signature")
     def signature(self, run_task: RunTask) -> str:
         """How webhooks are signed; never the key."""
@@ -84,8 +100,18 @@ class RunTaskAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Disable", permissions=["operate"])
     def disable(self, request: HttpRequest, queryset: QuerySet[RunTask]) -> HttpResponse | None:
-        """Stops its being asked about further tasks."""
+        """Stops its being asked about further tasks, after showing what it guards."""
+        if asked := self.ask_first(request, queryset, DISABLE, self._cells):
+            return asked
         return self._switch(request, queryset, on=False)
+
+    def _cells(self, run_task: RunTask) -> list[Any]:
+        return [
+            object_link(run_task),
+            self.owner(run_task),
+            self.asked(run_task),
+            self.workspaces(run_task),
+        ]
 
     def _switch(
         self, request: HttpRequest, queryset: QuerySet[RunTask], *, on: bool

@@ -9,6 +9,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
+from iacplatform.common.conditional import conditional
+from iacplatform.common.idempotency import idempotent_actions
 from runtasks.api.serializers.run_tasks import (
     AttachmentSerializer,
     NewAttachmentSerializer,
@@ -20,6 +22,8 @@ from runtasks.services.selection import global_run_tasks
 from workspaces.api.access import WorkspaceView
 
 
+@conditional()
+@idempotent_actions("create")
 class AttachmentViewSet(
     mixins.RetrieveModelMixin,
     mixins.UpdateModelMixin,

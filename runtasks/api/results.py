@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from iacplatform.accounts.api import signed_in_user
+from iacplatform.common.idempotency import idempotent_actions
 from runtasks.api.filters import ResultFilter
 from runtasks.api.serializers.results import (
     OutcomeSerializer,
@@ -41,6 +42,7 @@ def _shown(results: ResultQuerySet) -> ResultQuerySet:
     return related.defer(*UNUSED).prefetch_related(Prefetch("outcomes", queryset=outcomes))
 
 
+@idempotent_actions("override")
 class TaskResultViewSet(mixins.ListModelMixin, TaskView[RunTaskResult]):
     """The results of a task, in the order in which its stages and batches come."""
 

@@ -10,6 +10,7 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import ModelViewSet
 
 from iacplatform.accounts.api import signed_in_user
+from iacplatform.common.conditional import conditional
 from runtasks.api.filters import RunTaskFilter
 from runtasks.api.serializers.run_tasks import (
     NewRunTaskSerializer,
@@ -28,6 +29,7 @@ from runtasks.services.configuration import (
 from runtasks.services.verification import address_for_tests, report
 
 
+@conditional()
 class RunTaskViewSet(ModelViewSet[RunTask]):
     """The RunTasks of the caller's organizations, and those of the whole platform.
 

@@ -1,14 +1,17 @@
 """A task's snapshot resolved to values."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from executor.core.accessor import TaskSpec
 from executor.task_spec import build_task_spec
+from iacplatform.terraform.configuration import render
 from iacplatform.terraform.exceptions import ConfigurationError
 from tests.domain import a_task, a_workspace, claimed
-from tests.factories import OutputFactory, ResourceFactory
+from tests.factories import OutputFactory, ResourceFactory, SetVariableFactory, UserFactory
 from workspaces.models import (
     ConfigurationVersion,
     OutputsSharing,
@@ -20,6 +23,7 @@ from workspaces.models import (
     WorkspaceVariable,
 )
 from workspaces.services.queue import start_next
+from workspaces.services.variables import create_variable, delete_variable, update_variable
 
 pytestmark = pytest.mark.django_db
 
@@ -47,6 +51,35 @@ def test_variables_are_sorted_by_their_kind() -> None:
     assert [variable.key for variable in spec.configuration.variables] == ["region"]
     assert spec.environment == {"TOKEN": "s3cret"}
     assert spec.sensitive_values == ("s3cret",)
+
+
+def test_a_deleted_variable_is_in_no_tfvars() -> None:
+    """F18: gone from the file too, with all its versions, and its successor has the key."""
+    workspace = a_workspace()
+    user = UserFactory.create()
+    for key in ("region", "zone"):
+        variable = create_variable(workspace, user=user, key=key, value="eu")
+        delete_variable(update_variable(variable, user=user, version=1, value="us"))
+    create_variable(workspace, user=user, key="region", value="asia")
+
+    files = render(spec_of(workspace).configuration)
+
+    assert files["variables.tfvars"] == 'region = "asia"\n'
+
+
+def test_variables_of_sets_reach_the_engine_like_the_workspaces_own() -> None:
+    workspace = a_workspace()
+    for fields in ({"key": "region", "value": "eu"}, {"key": "colour", "secret": True}):
+        SetVariableFactory.create(**fields)
+    SetVariableFactory.create(key="TOKEN", value="s3cret", environment=True)
+    WorkspaceVariable.objects.create(workspace=workspace, key="region", value="us")
+
+    spec = spec_of(workspace)
+
+    values = {variable.key: variable.value for variable in spec.configuration.variables}
+    assert values == {"region": "us", "colour": "hunter2 hunter2"}
+    assert spec.environment == {"TOKEN": "s3cret"}
+    assert spec.sensitive_values == ("hunter2 hunter2",)
 
 
 def test_without_resources_the_workspaces_code_is_the_configuration() -> None:
@@ -87,6 +120,24 @@ def test_each_attempt_has_a_fresh_token_for_remote_data() -> None:
     assert len(tokens) == 2
     assert RemoteDataToken.objects.usable().count() == 2
     assert not RemoteDataToken.objects.filter(digest__in=tokens).exists()
+
+
+@pytest.mark.parametrize(("limit", "minutes"), [(3600, 90), (60, 31), (0, 24 * 60)])
+def test_a_token_lives_as_long_as_the_plan_may_take(
+    settings: Any, limit: int, minutes: int
+) -> None:
+    """F17: half an hour is too short for a plan that takes an hour."""
+    settings.PLAN_TIMEOUT_SECONDS = limit
+    source = a_workspace("network", outputs_sharing=OutputsSharing.ALL)
+    workspace = a_workspace()
+    WorkspaceRemoteData.objects.create(
+        workspace=workspace, source_workspace=source, data_name="network"
+    )
+
+    spec_of(workspace)
+
+    lives = RemoteDataToken.objects.get().expires_at - timezone.now()
+    assert timedelta(minutes=minutes - 1) < lives < timedelta(minutes=minutes + 1)
 
 
 def test_outputs_that_are_not_shared_are_the_users_error_and_name_the_data() -> None:

@@ -49,6 +49,7 @@ BEATS = ("beat-1", "beat-2")
 SETTINGS = {
     "LOG_FORMAT": "console",
     "LOGIN_RATE": "1000/min",
+    "API_RATE_USER": "0",
     "ENGINE_URL_SCHEMES": "http,https,file",
     "STAGE_GATES": "tests.faults.holding_gate.HoldingGate",
     "DATABASE_POOL_SIZE": "30",

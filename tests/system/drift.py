@@ -53,7 +53,8 @@ class DiskPlatform:
 
     def tick(self, times: int = 1) -> None:
         """Lets the scheduler run, as beat does."""
-        with Celery(broker=broker_url(self.platform.stack.environment["REDIS_URL"])) as celery:
+        broker = broker_url(self.platform.stack.environment["REDIS_URL"])
+        with Celery(broker=broker, set_as_current=False) as celery:
             for _ in range(times):
                 celery.send_task(TICK, queue="control")
 

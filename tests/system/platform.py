@@ -28,6 +28,7 @@ SETTINGS = {
     "WORKER_HOST": "host-a",
     "ENGINE_URL_SCHEMES": "http,https,file",
     "LOGIN_RATE": "1000/min",
+    "API_RATE_USER": "0",
     "RENEW_SECONDS": "1",
 }
 _numbers = itertools.count(1)
@@ -52,7 +53,7 @@ class Platform:
         """Sends the hint of every stage of a task again, as a broker may that delivers twice."""
         stages = self.sql("SELECT id FROM workspaces_taskstage WHERE task_id = %s", task_id)
         broker = broker_url(self.stack.environment["REDIS_URL"])
-        with Celery(broker=broker) as celery:
+        with Celery(broker=broker, set_as_current=False) as celery:
             for (stage_id,) in stages * times:
                 celery.send_task("executor.tasks.run_stage", (stage_id,), queue="stages.local")
 

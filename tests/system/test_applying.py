@@ -1,6 +1,8 @@
 """Applies: where they run, what they run from, and how they fail."""
 
+import json
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,30 @@ def test_on_another_host_the_apply_is_rebuilt_from_the_snapshot(platform: Platfo
     assert not stages["init"]["skipped"]
     assert not stages["restoring_plan"]["skipped"]
     assert {row["worker"] for row in stages.values()} == {platform.host}
+    assert workspace.get("/state-outputs")["outputs"]["colour"]["value"] == "red"
+
+
+def test_a_set_that_is_changed_and_deleted_since_the_plan_changes_no_apply(
+    platform: Platform,
+) -> None:
+    """S4-1: also for variables of a set, which no lock of the workspace protects."""
+    client = platform.client
+    name = f"set-{time.time_ns()}"
+    shared = client.post("/variable-sets", {"name": name, "scope": "workspaces"})
+    path = f"/variable-sets/{shared['variable_set_id']}"
+    variable = client.post(f"{path}/variables", {"key": "colour", "value": "red"})
+    workspace = platform.workspace(FROM_VARIABLE)
+    client.put(f"{path}/workspaces", {"workspace_ids": [workspace.workspace_id]})
+    task = workspace.run()
+    one = f"{path}/variables/{variable['variable_id']}"
+    client.put(one, {"version": 1, "value": "blue"})
+    answer = client.session.delete(f"{client.base_url}/api/v1{path}", timeout=30)
+    assert answer.status_code == 204
+
+    platform.move_to(f"host-{task.task_id}")
+    task.confirm()
+
+    assert task.wait() == "applied", task.log()
     assert workspace.get("/state-outputs")["outputs"]["colour"]["value"] == "red"
 
 
@@ -170,6 +196,24 @@ def test_what_the_engine_does_is_live_in_the_resource_changes(platform: Platform
 
     assert task.wait() == "applied"
     assert task.changes()["terraform_data.slow"]["apply_status"] == "completed"
+
+
+def test_a_state_that_was_made_elsewhere_is_planned_and_applied_here(platform: Platform) -> None:
+    """Reference §5.9: what is uploaded is what the engine finds, and what it makes follows it."""
+    elsewhere = platform.workspace(resources(one="1"))
+    elsewhere.apply()
+    workspace = platform.workspace(resources(one="1"))
+    state = json.dumps(elsewhere.state()).encode()
+
+    workspace.post("/state/upload-file", files={"file": ("terraform.tfstate", state)})
+
+    assert workspace.run().status == "planned_and_finished"
+    platform.client.patch(workspace.path, {"tf_code": resources(one="1", two="2")})
+    assert workspace.apply().status == "applied"
+    versions = workspace.get("/state-versions")["items"]
+    assert [row["import_source"] for row in versions] == ["terraform_apply", "user_upload"]
+    assert versions[0]["lineage"] == versions[1]["lineage"]
+    assert versions[0]["serial"] > versions[1]["serial"]
 
 
 def test_after_a_rollback_the_next_apply_succeeds(platform: Platform) -> None:

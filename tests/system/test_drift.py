@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -17,8 +16,8 @@ from tests.system.disk_provider.installation import cli_config
 from tests.system.drift import PROVIDERS, DiskPlatform, WatchedWorkspace
 from tests.system.platform import Platform
 from tests.system.test_cancelling import engines
+from tests.system.triggers import end_leases
 
-CACHE = Path(__file__).resolve().parent.parent.parent / ".cache"
 MASKED = "***SENSITIVE***"
 
 
@@ -28,7 +27,7 @@ def disk(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     directory = tmp_path_factory.mktemp("disk")
     files = directory / "files"
     files.mkdir()
-    found = DiskPlatform(platform, cli_config(CACHE, directory), files)
+    found = DiskPlatform(platform, cli_config(directory), files)
     found.move_to("host-disk")
     yield found
     platform.move_to("host-a")
@@ -191,6 +190,7 @@ def test_a_check_whose_worker_is_killed_is_finished_by_another(disk: DiskPlatfor
         disk.platform.worker.process.send_signal(signal.SIGKILL)
         disk.platform.worker.process.wait()
     disk.move_to("host-disk-2")
+    end_leases(disk.platform)
 
     assert task.wait(seconds=90) == "success"
     status = watched.status()

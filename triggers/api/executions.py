@@ -9,6 +9,7 @@ from rest_framework import mixins
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from iacplatform.common.conditional import conditional, hold_object
 from triggers.api.filters import ExecutionFilter
 from triggers.api.serializers.executions import SwitchSerializer, TriggerExecutionSerializer
 from triggers.models import ExecutionStatus, RunTrigger, TaskTriggerExecution
@@ -19,6 +20,7 @@ from workspaces.task_status import TaskType
 LARGE = tuple(f"target_workspace__{field}" for field in ("tf_code", "provider_config", "lock_file"))
 
 
+@conditional()
 class TriggerExecutionViewSet(
     mixins.ListModelMixin, mixins.RetrieveModelMixin, TaskView[TaskTriggerExecution]
 ):
@@ -28,6 +30,10 @@ class TriggerExecutionViewSet(
     serializer_class = TriggerExecutionSerializer
     filterset_class = ExecutionFilter
     lookup_field = "execution_id"
+
+    def hold_for_change(self) -> None:
+        """Locks the execution alone: those that fire it lock the workspace that it starts a task in."""
+        hold_object(self)
 
     def rows(self) -> QuerySet[TaskTriggerExecution]:
         """Those of the task."""

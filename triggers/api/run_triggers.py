@@ -9,6 +9,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
+from iacplatform.common.conditional import conditional, hold_object
+from iacplatform.common.idempotency import idempotent_actions
 from triggers.api.filters import LinkableFilter
 from triggers.api.pages import AvailableWorkspacesPagination
 from triggers.api.serializers.run_triggers import (
@@ -29,6 +31,7 @@ from triggers.services.configuration import (
     linkable,
     switch_run_trigger,
 )
+from triggers.services.graph import changing_the_graph
 from workspaces.api.access import WorkspaceView
 from workspaces.models import Workspace
 
@@ -40,6 +43,8 @@ LARGE = tuple(
 )
 
 
+@conditional()
+@idempotent_actions("create", "create_inbound")
 class RunTriggerViewSet(
     mixins.RetrieveModelMixin,
     mixins.UpdateModelMixin,
@@ -52,6 +57,11 @@ class RunTriggerViewSet(
     serializer_class = RunTriggerSerializer
     filter_backends = []
     lookup_field = "run_trigger_id"
+
+    def hold_for_change(self) -> None:
+        """Locks the graph before the trigger, as switching does."""
+        with changing_the_graph(self.workspace):
+            hold_object(self)
 
     def rows(self) -> QuerySet[RunTrigger]:
         """Those that begin or end at the workspace."""

@@ -8,14 +8,20 @@ from workspaces.admin.configuration import (
     WorkspaceVariableAdmin,
 )
 from workspaces.admin.engine_version import EngineVersionAdmin
+from workspaces.admin.resource_snapshot import ResourceDependencyAdmin, ResourceSnapshotAdmin
 from workspaces.admin.state_version import StateVersionAdmin
 from workspaces.admin.task import WorkspaceTaskAdmin
+from workspaces.admin.variable_set import SetVariableAdmin, VariableSetAdmin
 from workspaces.admin.workspace import WorkspaceAdmin
 
 __all__ = [
     "ConfigurationVersionAdmin",
     "EngineVersionAdmin",
+    "ResourceDependencyAdmin",
+    "ResourceSnapshotAdmin",
+    "SetVariableAdmin",
     "StateVersionAdmin",
+    "VariableSetAdmin",
     "WorkspaceAdmin",
     "WorkspaceOutputAdmin",
     "WorkspaceRemoteDataAdmin",

@@ -23,17 +23,19 @@ class StateVersionAdmin(PartOfWorkspaceAdmin):
         "size",
         "serial",
         "terraform_version",
+        "import_source",
         "saved_by",
         "created_at",
     ]
+    list_filter = ["import_source", "is_rollback"]
     search_fields = ["workspace__name", "workspace__workspace_id", "lineage", "=checksum"]
     search_help_text = "Name or id of the workspace, lineage or checksum"
     ordering = ["-pk"]
     fields = [
         ("workspace_name", "version"),
         "description",
-        "recovered_from",
-        ("resource_count", "size"),
+        ("import_source", "rolled_back_from", "recovered_from"),
+        ("resource_count", "output_count", "size"),
         ("lineage", "serial", "terraform_version"),
         "checksum",
         "saved_by",
@@ -54,6 +56,11 @@ class StateVersionAdmin(PartOfWorkspaceAdmin):
     def size(self, state: StateVersion) -> str:
         """The size of the state file."""
         return filesizeformat(state.size_bytes)
+
+    @admin.display(description="rolled back from")
+    def rolled_back_from(self, state: StateVersion) -> str:
+        """The version whose content it has; that may be gone."""
+        return f"version {state.rollback_from_version}" if state.is_rollback else ""
 
     @admin.display(description="saved by")
     def saved_by(self, state: StateVersion) -> Any:

@@ -27,7 +27,13 @@ from workspaces.admin.task_actions import (
     offered,
     resolution,
 )
-from workspaces.admin.task_filters import Interrupted, NeedsAttention, RecentWorkspace
+from workspaces.admin.task_filters import (
+    Interrupted,
+    NeedsAttention,
+    OpenStage,
+    RecentWorkspace,
+    Unmoved,
+)
 from workspaces.admin.timeline import plan_text, task_page
 from workspaces.models import WorkspaceTask
 from workspaces.task_status import TaskStatus
@@ -49,7 +55,17 @@ class WorkspaceTaskAdmin(PartOfWorkspaceAdmin):
         "took",
     ]
     list_display_links = ["number"]
-    list_filter = [NeedsAttention, Interrupted, "status", "task_type", "stage", RecentWorkspace]
+    list_filter = [
+        NeedsAttention,
+        Interrupted,
+        OpenStage,
+        Unmoved,
+        "status",
+        "task_type",
+        "stage",
+        "execution_mode",
+        RecentWorkspace,
+    ]
     search_fields = ["=id", "workspace__name", "workspace__workspace_id", "description"]
     search_help_text = (
         "Number of the task, name or id of the workspace, or words of the description"

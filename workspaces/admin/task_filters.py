@@ -4,33 +4,37 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Now
 from django.http import HttpRequest
 
-from workspaces.models import TaskStage, Workspace, WorkspaceTask
+from workspaces.models import TaskStage, TaskTransition, Workspace, WorkspaceTask
 from workspaces.services.applied_states import DOUBTFUL
 from workspaces.services.interruptions import RESCUED
-from workspaces.task_status import FINAL, Stage, StageStatus, TaskStatus
+from workspaces.task_status import FINAL, LIVE, Stage, StageStatus, TaskStatus
 
 UNCLAIMED_TOO_LONG = timedelta(minutes=1)
 RECENT_TASKS = 200
 
 
-def _has_stage(condition: Q) -> Q:
-    return Q(Exists(TaskStage.objects.filter(condition, task=OuterRef("pk"))))
+def _has_stage(**condition: Any) -> Q:
+    """Found from the stages, of which few are open, however many tasks there are."""
+    return Q(pk__in=TaskStage.objects.filter(**condition).order_by().values("task_id"))
 
 
-LOST_WORKER = _has_stage(Q(name=Stage.APPLYING, status=StageStatus.LOST))
+LOST_WORKER = _has_stage(name=Stage.APPLYING, status=StageStatus.LOST)
 # An engine may also be killed while it writes the state, under a worker that lives.
 INTERRUPTED = LOST_WORKER | Q(applied_state__source__in=RESCUED)
-UNCLAIMED = _has_stage(Q(status=StageStatus.READY, created_at__lt=Now() - UNCLAIMED_TOO_LONG))
-LEASE_OVER = _has_stage(Q(status=StageStatus.RUNNING, lease_until__lt=Now()))
+UNCLAIMED = _has_stage(status=StageStatus.READY, created_at__lt=Now() - UNCLAIMED_TOO_LONG)
+LEASE_OVER = _has_stage(status=StageStatus.RUNNING, lease_until__lt=Now())
+LOCKED = Workspace.objects.filter(is_locked=True).order_by()
 UNRESOLVED = Q(applied_state__source__in=DOUBTFUL, applied_state__resolved_at=None)
 
 
 def _queued_behind_a_lock() -> Q:
-    nobody_at_work = Q(workspace__lock_task=None) | Q(workspace__lock_task__status__in=FINAL)
+    nobody_at_work = Q(workspace__lock_task=None) | Q(
+        workspace__lock_task__status__in=sorted(FINAL)
+    )
     return nobody_at_work & Q(status=TaskStatus.PENDING, workspace__is_locked=True)
 
 
@@ -38,7 +42,7 @@ REASONS: dict[str, tuple[str, Q]] = {
     "approval": ("Waits for approval", Q(status=TaskStatus.APPLY_PENDING)),
     "lock": (
         "Ended and left the workspace locked",
-        Q(status__in=FINAL, pk=F("workspace__lock_task_id")),
+        Q(status__in=sorted(FINAL), pk__in=LOCKED.values("lock_task")),
     ),
     "interrupted": ("Interrupted and not resolved", UNRESOLVED),
     "worker": ("No worker takes its stage", UNCLAIMED),
@@ -46,6 +50,17 @@ REASONS: dict[str, tuple[str, Q]] = {
     "queue": ("Queued behind a lock", _queued_behind_a_lock()),
 }
 ANY_REASON = "any"
+OPEN_STAGES: dict[str, str] = {
+    StageStatus.READY.value: "Waits for a worker",
+    StageStatus.RUNNING.value: "A worker has it",
+    StageStatus.WAITING.value: "Waits at a gate",
+}
+SPANS: dict[str, tuple[str, timedelta]] = {
+    "5m": ("5 minutes", timedelta(minutes=5)),
+    "1h": ("1 hour", timedelta(hours=1)),
+    "1d": ("1 day", timedelta(days=1)),
+    "7d": ("1 week", timedelta(weeks=1)),
+}
 
 
 class NeedsAttention(admin.SimpleListFilter):
@@ -65,15 +80,60 @@ class NeedsAttention(admin.SimpleListFilter):
         """The tasks that need attention for the chosen reason."""
         value = self.value()
         if value == ANY_REASON:
-            conditions = [condition for _, condition in REASONS.values()]
-        else:
-            conditions = [REASONS[value][1]] if value in REASONS else []
-        if not conditions:
+            return queryset.filter(pk__in=_any_reason())
+        return queryset.filter(REASONS[value][1]) if value in REASONS else queryset
+
+
+def _any_reason() -> QuerySet[Any]:
+    """Found reason by reason, each by an index of its own, which an OR of them could not."""
+    tasks = WorkspaceTask.objects.order_by()
+    first, *others = (tasks.filter(condition).values("pk") for _, condition in REASONS.values())
+    return first.union(*others)
+
+
+class OpenStage(admin.SimpleListFilter):
+    """Tasks by what their open stage does."""
+
+    title = "open stage"
+    parameter_name = "open_stage"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Who has it."""
+        return list(OPEN_STAGES.items())
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[WorkspaceTask]
+    ) -> QuerySet[WorkspaceTask]:
+        """The tasks whose stage is so."""
+        value = self.value() or ""
+        return queryset.filter(_has_stage(status=value)) if value in OPEN_STAGES else queryset
+
+
+class Unmoved(admin.SimpleListFilter):
+    """Tasks that have not ended and have had the same status for long."""
+
+    title = "same status for longer than"
+    parameter_name = "unmoved"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """From minutes to a week."""
+        return [(value, label) for value, (label, _) in SPANS.items()]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[WorkspaceTask]
+    ) -> QuerySet[WorkspaceTask]:
+        """The tasks whose last transition is so long ago."""
+        value = self.value() or ""
+        if value not in SPANS:
             return queryset
-        either = conditions[0]
-        for condition in conditions[1:]:
-            either |= condition
-        return queryset.filter(either)
+        live = since_transition(queryset.filter(status__in=sorted(LIVE)))
+        return live.filter(moved_at__lt=Now() - SPANS[value][1])
+
+
+def since_transition(tasks: QuerySet[WorkspaceTask]) -> QuerySet[Any]:
+    """Adds ``moved_at``: when a task got the status that it has."""
+    moves = TaskTransition.objects.filter(task=OuterRef("pk")).order_by("-pk")
+    return tasks.annotate(moved_at=Subquery(moves.values("created_at")[:1]))
 
 
 class Interrupted(admin.SimpleListFilter):

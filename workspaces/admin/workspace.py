@@ -26,6 +26,7 @@ from iacplatform.common.presentation import (
     object_link,
 )
 from workspaces.admin.badges import status_badge
+from workspaces.admin.workspace_filters import Failing, NeedsPerson
 from workspaces.models import (
     ConfigurationVersion,
     StateVersion,
@@ -37,6 +38,7 @@ from workspaces.models import (
 )
 from workspaces.services.locks import lock_workspace, unlock_workspace
 from workspaces.services.queue import start_next
+from workspaces.services.state_retention import RETENTION
 from workspaces.services.workspaces import PLATFORM_LIMITS
 from workspaces.task_status import TaskStatus
 
@@ -56,16 +58,29 @@ UNLOCK = Confirmation(
     explanation=(
         "The lock is taken from whoever holds it. The lock of a task that has not ended stays: "
         "confirm or cancel that task. Where a person is needed, look at the task first: its page "
-        "says what happened, what to do, and unlocks the workspace once that is done."
+        "says what happened, what to do, and unlocks the workspace once that is done. "
+        "What waits for the lock starts at once."
     ),
     columns=LOCK_COLUMNS,
     submit_label="Unlock",
+    note_label="Why (kept in the workspace's history)",
+)
+ASK_THE_QUEUE = Confirmation(
+    action="ask_the_queue",
+    title="Start what may start",
+    explanation=(
+        "The queue is asked again: the oldest plan and apply that waits starts if no other one is live, "
+        "and so does every plan only. It does the same by itself; this repairs nothing that is locked."
+    ),
+    columns=("Workspace", "Locked by", "Why", "Pending tasks"),
+    submit_label="Ask the queue",
 )
 # By whether the lock is kept for a person.
 LOCKED: dict[bool, tuple[str, Tone]] = {
     False: ("Locked", "attention"),
     True: ("Locked, needs a person", "bad"),
 }
+PENDING_SHOWN = 10
 RELATED = {
     "tasks": WorkspaceTask,
     "variables": WorkspaceVariable,
@@ -74,21 +89,6 @@ RELATED = {
     "configuration versions": ConfigurationVersion,
     "state versions": StateVersion,
 }
-
-
-class NeedsPerson(admin.SimpleListFilter):
-    """Workspaces whose lock was kept because a person has to look at what happened."""
-
-    title = "needs a person"
-    parameter_name = "needs_person"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """One choice besides all."""
-        return [("yes", "Locked until somebody has looked")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Workspace]) -> QuerySet[Workspace]:
-        """The workspaces that wait for a person."""
-        return queryset.filter(lock_kept=True) if self.value() == "yes" else queryset
 
 
 @admin.register(Workspace)
@@ -103,7 +103,7 @@ class WorkspaceAdmin(ReadOnlyAdmin):
         "newest_state",
         "last_apply",
     ]
-    list_filter = [NeedsPerson, "is_locked", "organization", "execution_mode"]
+    list_filter = [NeedsPerson, Failing, "is_locked", "organization", "execution_mode"]
     search_fields = ["name", "workspace_id", "description"]
     actions = ["ask_the_queue", "take_lock", "unlock"]
     fieldsets = [
@@ -129,6 +129,7 @@ class WorkspaceAdmin(ReadOnlyAdmin):
                 "fields": [
                     ("execution_mode", "auto_apply", "max_retries"),
                     "limits",
+                    "kept_states",
                     ("engine_version", "configuration_source"),
                     "providers",
                     "outputs_sharing",
@@ -203,6 +204,11 @@ class WorkspaceAdmin(ReadOnlyAdmin):
         """How long what may take, and whose limit it is."""
         return " · ".join([*_engine_limits(workspace), _approval_limit(workspace)])
 
+    @admin.display(description="state versions kept")
+    def kept_states(self, workspace: Workspace) -> str:
+        """How many, for how long, and whose limit it is."""
+        return " · ".join(_kept_states(workspace))
+
     @admin.display(description="providers")
     def providers(self, workspace: Workspace) -> str:
         """The names of the configured providers; their arguments may be secret."""
@@ -215,7 +221,9 @@ class WorkspaceAdmin(ReadOnlyAdmin):
     def ask_the_queue(
         self, request: HttpRequest, queryset: QuerySet[Workspace]
     ) -> HttpResponse | None:
-        """Starts the tasks that may start."""
+        """Starts the tasks that may start, after showing what waits."""
+        if asked := self.ask_first(request, queryset, ASK_THE_QUEUE, _queue_cells):
+            return asked
         for workspace in queryset:
             self.attempt(request, partial(_ask_the_queue, workspace))
         return self.back(queryset)
@@ -256,6 +264,14 @@ def _engine_limits(workspace: Workspace) -> Iterator[str]:
         yield f"{field.partition('_')[0]} {text}{whose}"
 
 
+def _kept_states(workspace: Workspace) -> Iterator[str]:
+    for field, setting in RETENTION.items():
+        own = getattr(workspace, field)
+        kept = getattr(settings, setting) if own is None else own
+        whose = " (the platform's)" if own is None else ""
+        yield f"{field.rpartition('_')[2]} {kept or 'all'}{whose}"
+
+
 def _approval_limit(workspace: Workspace) -> str:
     seconds = workspace.approval_timeout_seconds
     return f"approval {duration_text(timedelta(seconds=seconds)) if seconds else 'none'}"
@@ -281,12 +297,21 @@ def _lock(workspace: Workspace, user: User, reason: str) -> str:
     return f"{workspace} is locked: {workspace.lock_reason}"
 
 
-def _unlock(workspace: Workspace, user: User, _note: str) -> str:
+def _unlock(workspace: Workspace, user: User, why: str) -> str:
     if not workspace.is_locked:
         return f"{workspace} was not locked"
     owner, reason = workspace.locked_by, workspace.lock_reason
     unlock_workspace(workspace, user=user, force=True)
-    return f"{workspace} is unlocked; it was locked by {owner}: {reason}"
+    unlocked = f"{workspace} is unlocked; it was locked by {owner}: {reason}"
+    return f"{unlocked} (unlocked because: {why})" if why else unlocked
+
+
+def _queue_cells(workspace: Workspace) -> list[Any]:
+    pending = list(workspace.tasks.queued()[: PENDING_SHOWN + 1])
+    links = format_html_join(", ", "{}", ((object_link(task),) for task in pending[:PENDING_SHOWN]))
+    more = " and more" if len(pending) > PENDING_SHOWN else ""
+    shown = format_html("{}{}", links, more) if pending else "none"
+    return [object_link(workspace), workspace.locked_by or "nobody", workspace.lock_reason, shown]
 
 
 def _question(workspaces: QuerySet[Workspace], ask: Confirmation) -> Confirmation:

@@ -9,6 +9,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from iacplatform.accounts.api import signed_in_user
 from iacplatform.accounts.models import User
+from iacplatform.common.conditional import hold_object
 from workspaces.models import Workspace, WorkspaceTask
 
 M = TypeVar("M", bound=Model)
@@ -40,6 +41,17 @@ class WorkspaceView(GenericViewSet[M]):
         """Looks the workspace up, once it is known who asks."""
         super().initial(request, *args, **kwargs)
         self.workspace = find_workspace(self.user, kwargs["workspace_id"])
+
+    def hold_for_change(self) -> None:
+        """Locks the workspace's row, as whoever changes its parts does, then that of the part.
+
+        Reads the workspace anew. Raises ``Http404`` where either is gone.
+        """
+        rows = Workspace.objects.select_for_update(of=("self",), no_key=True)
+        rows.filter(pk=self.workspace.pk).first()
+        self.workspace = find_workspace(self.user, self.kwargs["workspace_id"])
+        if (self.lookup_url_kwarg or self.lookup_field) in self.kwargs:
+            hold_object(self)
 
     def rows(self) -> QuerySet[M]:
         """What of the workspace this view shows."""

@@ -12,20 +12,19 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from iacplatform.common.errors import InvalidInput
+from iacplatform.common.idempotency import idempotent_actions
 from workspaces.api.access import WorkspaceView
 from workspaces.api.downloads import attachment
 from workspaces.api.serializers.configurations import (
     ConfigurationVersionSerializer,
     UploadSerializer,
 )
+from workspaces.api.uploads import refuse_large
 from workspaces.models import ConfigurationVersion
 from workspaces.services.configurations import upload_configuration
 
-# What a form adds to the archive in it: boundaries, headers and the description.
-FORM_BYTES = 64 * 1024
 
-
+@idempotent_actions("create")
 class ConfigurationVersionViewSet(
     mixins.ListModelMixin, mixins.RetrieveModelMixin, WorkspaceView[ConfigurationVersion]
 ):
@@ -36,6 +35,11 @@ class ConfigurationVersionViewSet(
     filter_backends = []
     parser_classes = [MultiPartParser]
     lookup_field = "configuration_id"
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Refuses a form that is too large before anybody reads it."""
+        super().initial(request, *args, **kwargs)
+        refuse_large(request, "archive", settings.ARCHIVE_MAX_BYTES)
 
     def rows(self) -> QuerySet[ConfigurationVersion]:
         """All of them; only a download reads the archive."""
@@ -51,7 +55,6 @@ class ConfigurationVersionViewSet(
 
         `configuration_source` of the workspace becomes `archive`, and can be set back to `resources`.
         """
-        _refuse_large(request)
         serializer = UploadSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         version = upload_configuration(self.workspace, user=self.user, **serializer.validated_data)
@@ -66,10 +69,3 @@ class ConfigurationVersionViewSet(
             filename=f"{version.configuration_id}.tar.gz",
             content_type="application/gzip",
         )
-
-
-def _refuse_large(request: Request) -> None:
-    """Looks at the announced length before the form is read, which may fill a disk."""
-    announced = request.META.get("CONTENT_LENGTH") or "0"
-    if announced.isdigit() and int(announced) > settings.ARCHIVE_MAX_BYTES + FORM_BYTES:
-        raise InvalidInput("archive", f"is larger than {settings.ARCHIVE_MAX_BYTES:,} bytes")

@@ -2,6 +2,8 @@
 
 from django.http import HttpResponse
 
+NO_STORE = {"Cache-Control": "no-store"}
+
 
 def attachment(content: bytes, *, filename: str, content_type: str) -> HttpResponse:
     """An answer that browsers save and nobody caches; ``filename`` is made of our own ids."""
@@ -10,6 +12,6 @@ def attachment(content: bytes, *, filename: str, content_type: str) -> HttpRespo
         content_type=content_type,
         headers={
             "Content-Disposition": f'attachment; filename="{filename}"',
-            "Cache-Control": "no-store",
+            **NO_STORE,
         },
     )

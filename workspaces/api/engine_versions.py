@@ -8,6 +8,8 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import ModelViewSet
 
+from iacplatform.common.conditional import conditional
+from iacplatform.common.idempotency import idempotent_actions
 from workspaces.api.filters import EngineVersionFilter
 from workspaces.api.permissions import StaffWrites
 from workspaces.api.serializers.engine_versions import EngineVersionSerializer
@@ -19,6 +21,8 @@ from workspaces.services.engine_versions import (
 )
 
 
+@conditional()
+@idempotent_actions("create", "set_default")
 class EngineVersionViewSet(ModelViewSet[EngineVersion]):
     """The engines that tasks may be run with."""
 

@@ -3,11 +3,19 @@
 from typing import Any
 
 import django_filters  # type: ignore[import-untyped]
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Q, QuerySet
 
+from iacplatform.common.counting import count_each
+from iacplatform.common.searching import holds, narrowed
 from workspaces.models import (
     Engine,
     ResourceChange,
+    ResourceSnapshot,
+    SetVariable,
+    StateImportSource,
+    StateVersion,
+    VariableSet,
+    VariableSetScope,
     VariableType,
     Workspace,
     WorkspaceResource,
@@ -16,10 +24,13 @@ from workspaces.models import (
 )
 from workspaces.models.engine_version import EngineVersion
 from workspaces.models.resource_change import ApplyStatus, ChangeAction
+from workspaces.models.workspace import SEARCHED_IN
 from workspaces.task_status import ExecutionMode, TaskStatus, TaskType
 
 ALL = "all"
 LARGEST_ID_DIGITS = 18
+COUNTS_CAPPED_AT = 1_000
+"""Tasks: further nobody counts them, and a workspace may have 100,000."""
 # What a person looks for (reference §2.3); every single status can be asked for as well.
 STATUS_GROUPS: dict[str, frozenset[str]] = {
     "needs_attention": frozenset({TaskStatus.APPLY_PENDING}),
@@ -45,15 +56,28 @@ class FilterSet(django_filters.FilterSet):  # type: ignore[misc]
     """What all of them are; the library has no types."""
 
 
+class OrderingFilter(django_filters.OrderingFilter):  # type: ignore[misc]
+    """An order in which equal rows have theirs too, so that no page shows one twice or never."""
+
+    def filter(self, qs: QuerySet[Any], value: list[str] | None) -> QuerySet[Any]:
+        """Ends with the id, in the direction of what comes first: an index can be read either way."""
+        ordered: QuerySet[Any] = super().filter(qs, value)
+        if not value:
+            return ordered
+        last = "-pk" if value[0].startswith("-") else "pk"
+        return ordered.order_by(*ordered.query.order_by, last)
+
+
 class WorkspaceFilter(FilterSet):
     """Workspaces by name, mode, tags and lock."""
 
-    search = django_filters.CharFilter(method="filter_search", max_length=200)
     execution_mode = django_filters.ChoiceFilter(choices=ExecutionMode.choices)
     is_locked = yes_or_no()
     tags = django_filters.BaseCSVFilter(method="filter_tags", help_text="All of them, by comma")
     organization = django_filters.CharFilter(field_name="organization__name")
-    ordering = django_filters.OrderingFilter(
+    # After the others: it looks for what they have left.
+    search = django_filters.CharFilter(method="filter_search", max_length=200)
+    ordering = OrderingFilter(
         fields=["name", "created_at", "updated_at", "last_plan_at", "last_apply_at"]
     )
 
@@ -65,11 +89,7 @@ class WorkspaceFilter(FilterSet):
         self, queryset: QuerySet[Workspace], name: str, text: str
     ) -> QuerySet[Workspace]:
         """In the name, the description and the id."""
-        return queryset.filter(
-            Q(name__icontains=text)
-            | Q(description__icontains=text)
-            | Q(workspace_id__icontains=text)
-        )
+        return narrowed(queryset, holds(text, *SEARCHED_IN))
 
     def filter_tags(
         self, queryset: QuerySet[Workspace], name: str, tags: list[str]
@@ -96,8 +116,9 @@ class TaskFilter(FilterSet):
 
     def filter_queryset(self, queryset: QuerySet[WorkspaceTask]) -> QuerySet[WorkspaceTask]:
         """Leaves background tasks out unless they are asked for."""
-        if self.form.cleaned_data["show_background"] is not True:
-            queryset = queryset.filter(is_background=False)
+        shown = [False, True] if self.form.cleaned_data["show_background"] else [False]
+        # Both by name rather than no condition: the index `task_counts` has the status behind it.
+        queryset = queryset.filter(is_background__in=shown)
         narrowed: QuerySet[WorkspaceTask] = super().filter_queryset(queryset)
         return narrowed
 
@@ -117,22 +138,21 @@ class TaskFilter(FilterSet):
         self, queryset: QuerySet[WorkspaceTask], name: str, text: str
     ) -> QuerySet[WorkspaceTask]:
         """In the description and the type, or the number of the task."""
-        found = Q(description__icontains=text) | Q(task_type__icontains=text)
+        types = [name for name in TaskType.values if text.lower() in name]
+        found = holds(text, "description") | Q(task_type__in=types)
         number = text.removeprefix("#")
         if number.isascii() and number.isdigit() and len(number) <= LARGEST_ID_DIGITS:
             found |= Q(pk=int(number))
         return queryset.filter(found)
 
     def counts(self) -> dict[str, int]:
-        """How many tasks each group has under the other filters, in one query."""
+        """How many tasks each group has under the other filters, at most :data:`COUNTS_CAPPED_AT`."""
         data = {name: value for name, value in self.data.items() if name != "status"}
-        others = TaskFilter(data, queryset=self.queryset).qs.order_by()
-        # A column of the index `task_counts` that is never null: no row has to be read.
+        others = TaskFilter(data, queryset=self.queryset).qs
         groups = {
-            name: Count("is_background", filter=Q(status__in=group))
-            for name, group in STATUS_GROUPS.items()
+            name: others.filter(status__in=statuses) for name, statuses in STATUS_GROUPS.items()
         }
-        return dict(others.aggregate(**{ALL: Count("*")}, **groups))
+        return count_each({ALL: others, **groups}, at_most=COUNTS_CAPPED_AT)
 
 
 class VariableFilter(FilterSet):
@@ -154,12 +174,33 @@ class VariableFilter(FilterSet):
         return queryset if value == ALL else queryset.filter(variable_type=value)
 
 
+class SetVariableFilter(VariableFilter):
+    """Variables of a set by type and key."""
+
+    class Meta:
+        model = SetVariable
+        fields: list[str] = []
+
+
+class VariableSetFilter(FilterSet):
+    """Variable sets by name, organization, scope and priority."""
+
+    search = django_filters.CharFilter(field_name="name", lookup_expr="icontains", max_length=100)
+    organization = django_filters.CharFilter(field_name="organization__name", max_length=64)
+    scope = django_filters.ChoiceFilter(choices=VariableSetScope.choices)
+    priority = yes_or_no()
+
+    class Meta:
+        model = VariableSet
+        fields: list[str] = []
+
+
 class ResourceFilter(FilterSet):
     """Resources by text; deleted ones only on request."""
 
     search = django_filters.CharFilter(method="filter_search", max_length=200)
     include_inactive = yes_or_no(field_name="is_active", method="filter_inactive")
-    ordering = django_filters.OrderingFilter(
+    ordering = OrderingFilter(
         fields=["resource_id", "resource_type", "created_at", "updated_at", "last_applied_at"]
     )
 
@@ -187,6 +228,22 @@ class ResourceFilter(FilterSet):
         return queryset.filter(Q(resource_id__icontains=text) | Q(description__icontains=text))
 
 
+class ResourceSnapshotFilter(FilterSet):
+    """Snapshots by text."""
+
+    search = django_filters.CharFilter(method="filter_search", max_length=200)
+
+    class Meta:
+        model = ResourceSnapshot
+        fields: list[str] = []
+
+    def filter_search(
+        self, queryset: QuerySet[ResourceSnapshot], name: str, text: str
+    ) -> QuerySet[ResourceSnapshot]:
+        """In the name and the description."""
+        return queryset.filter(Q(name__icontains=text) | Q(description__icontains=text))
+
+
 class ResourceChangeFilter(FilterSet):
     """Changes by what is done and how far it has come."""
 
@@ -198,6 +255,31 @@ class ResourceChangeFilter(FilterSet):
 
     class Meta:
         model = ResourceChange
+        fields: list[str] = []
+
+
+class StateVersionFilter(FilterSet):
+    """State versions by who, how, when and what for."""
+
+    search = django_filters.CharFilter(
+        field_name="description", lookup_expr="icontains", max_length=200
+    )
+    created_by = django_filters.CharFilter(field_name="created_by__username", max_length=150)
+    task_id = django_filters.NumberFilter(
+        field_name="task", min_value=1, max_value=10**LARGEST_ID_DIGITS, decimal_places=0
+    )
+    import_source = django_filters.ChoiceFilter(choices=StateImportSource.choices)
+    is_imported = yes_or_no()
+    is_rollback = yes_or_no()
+    lineage = django_filters.CharFilter(max_length=100)
+    start_date = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
+    end_date = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lte")
+    ordering = django_filters.OrderingFilter(
+        fields=["version", "created_at", "serial", "size_bytes", "resource_count"]
+    )
+
+    class Meta:
+        model = StateVersion
         fields: list[str] = []
 
 

@@ -6,6 +6,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from iacplatform.common.idempotency import idempotent_actions
 from workspaces.api.access import TaskView
 from workspaces.api.serializers.interruptions import (
     InterruptionSerializer,
@@ -15,6 +16,7 @@ from workspaces.models import WorkspaceTask
 from workspaces.services.interruptions import interruption_of, resolve_interruption
 
 
+@idempotent_actions("resolve")
 class InterruptionViewSet(TaskView[WorkspaceTask]):
     """An apply that was interrupted: its worker died, or its state file could not be read."""
 

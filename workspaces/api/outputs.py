@@ -4,6 +4,8 @@ from django.db.models import QuerySet
 from rest_framework import mixins
 from rest_framework.serializers import BaseSerializer
 
+from iacplatform.common.conditional import conditional
+from iacplatform.common.idempotency import idempotent_actions
 from workspaces.api.access import M, WorkspaceView
 from workspaces.api.serializers.outputs import OutputSerializer, RemoteDataSerializer
 from workspaces.models import WorkspaceOutput, WorkspaceRemoteData
@@ -28,6 +30,8 @@ class DefinitionViewSet(
     filter_backends = []
 
 
+@conditional()
+@idempotent_actions("create")
 class OutputViewSet(DefinitionViewSet[WorkspaceOutput]):
     """Outputs that the platform adds to the configuration."""
 
@@ -55,6 +59,8 @@ class OutputViewSet(DefinitionViewSet[WorkspaceOutput]):
         delete_output(instance)
 
 
+@conditional()
+@idempotent_actions("create")
 class RemoteDataViewSet(DefinitionViewSet[WorkspaceRemoteData]):
     """Outputs of other workspaces that this one reads."""
 

@@ -14,12 +14,22 @@ def _with(schema: dict[str, Any], **members: dict[str, Any]) -> dict[str, Any]:
 
 
 class TaskPagination(PageNumberPagination):
-    """A page of tasks with ``filter_counts``: group of statuses → number of tasks."""
+    """A page of tasks with ``filter_counts``: group of statuses → number of tasks.
+
+    A number that is ``filter_counts_capped_at`` stands for so many or more.
+    """
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """Documents ``filter_counts``."""
+        """Documents ``filter_counts`` and how far they go."""
         counts = {"type": "object", "properties": dict.fromkeys([ALL, *STATUS_GROUPS], COUNT)}
-        return _with(super().get_paginated_response_schema(schema), filter_counts=counts)
+        return _with(
+            super().get_paginated_response_schema(schema),
+            filter_counts=counts,
+            filter_counts_capped_at={
+                **COUNT,
+                "description": "A count of so many stands for so many or more",
+            },
+        )
 
 
 class ResourceChangePagination(PageNumberPagination):

@@ -3,16 +3,25 @@
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
+from iacplatform.common.conditional import conditional
+from iacplatform.common.idempotency import idempotent_actions
 from workspaces.api.access import WorkspaceView
+from workspaces.api.downloads import attachment
 from workspaces.api.filters import ResourceFilter
+from workspaces.api.serializers.queries import CompareQuerySerializer, ForceQuerySerializer
 from workspaces.api.serializers.resources import (
+    CodeDifferenceSerializer,
+    DependenciesRequestSerializer,
+    DependenciesSerializer,
     DeploySerializer,
     ImportedSerializer,
     ImportSerializer,
@@ -24,6 +33,13 @@ from workspaces.api.serializers.resources import (
 )
 from workspaces.api.serializers.tasks import TaskDetailSerializer
 from workspaces.models import ResourceCodeVersion, WorkspaceResource
+from workspaces.services.code_versions import compare_code
+from workspaces.services.resource_dependencies import (
+    dependencies_of,
+    dependents_of,
+    set_dependencies,
+)
+from workspaces.services.resource_export import export_hcl
 from workspaces.services.resources import (
     create_resource,
     delete_resource,
@@ -37,11 +53,13 @@ from workspaces.services.resources import (
 CODE = ("current_version__tf_code", "current_version__variables")
 
 
+@conditional()
+@conditional("dependencies", ("set_dependencies",))
+@idempotent_actions("create", "restore", "rollback", "import_blocks", "deploy")
 class ResourceViewSet(
     mixins.ListModelMixin,
     mixins.CreateModelMixin,
     mixins.RetrieveModelMixin,
-    mixins.DestroyModelMixin,
     WorkspaceView[WorkspaceResource],
 ):
     """The resources of a workspace; none can be changed while it is locked (F52)."""
@@ -70,16 +88,53 @@ class ResourceViewSet(
 
     @extend_schema(request=ResourceChangeRequestSerializer)
     def update(self, request: Request, **_: Any) -> Response:
-        """Writes the next version of the code."""
+        """Writes the next version of the code; 409 where `version` is given and not the current one."""
         serializer = ResourceChangeRequestSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         resource = self.get_object()
         update_resource(resource, user=self.user, **serializer.validated_data)
         return Response(ResourceSerializer(resource).data)
 
-    def perform_destroy(self, instance: WorkspaceResource) -> None:
-        """Takes the resource out of the configuration; it can be restored."""
-        delete_resource(instance, user=self.user)
+    @extend_schema(parameters=[ForceQuerySerializer], responses={204: None})
+    def destroy(self, request: Request, **_: Any) -> Response:
+        """Takes the resource out of the configuration; it can be restored.
+
+        409 `has_dependents` where others depend on it, unless `force` is true.
+        """
+        query = ForceQuerySerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        delete_resource(self.get_object(), user=self.user, **query.validated_data)
+        return Response(status=204)
+
+    @extend_schema(responses=DependenciesSerializer)
+    def dependencies(self, request: Request, **_: Any) -> Response:
+        """What the resource needs, and what needs it: as people say, and as the code refers to it."""
+        return self._dependencies(self.get_object())
+
+    @extend_schema(request=DependenciesRequestSerializer, responses=DependenciesSerializer)
+    def set_dependencies(self, request: Request, **_: Any) -> Response:
+        """Replaces the list of what the resource explicitly depends on; a cycle is 400."""
+        serializer = DependenciesRequestSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        resource = self.get_object()
+        set_dependencies(resource, user=self.user, **serializer.validated_data)
+        return self._dependencies(resource)
+
+    def _dependencies(self, resource: WorkspaceResource) -> Response:
+        found = {
+            "depends_on": dependencies_of(resource),
+            "dependents": dependents_of(resource),
+        }
+        return Response(DependenciesSerializer(found).data)
+
+    @extend_schema(responses={(200, "text/plain"): OpenApiTypes.STR})
+    def export_hcl(self, request: Request, **_: Any) -> HttpResponse:
+        """All resources as one HCL file; 409 names the one that HCL has no way to write."""
+        return attachment(
+            export_hcl(self.workspace).encode(),
+            filename=f"{self.workspace.workspace_id}-resources.tf",
+            content_type="text/plain; charset=utf-8",
+        )
 
     @extend_schema(request=None)
     def restore(self, request: Request, **_: Any) -> Response:
@@ -101,7 +156,7 @@ class ResourceViewSet(
         responses={201: ImportedSerializer},
     )
     def import_blocks(self, request: Request, **_: Any) -> Response:
-        """Makes a resource of each resource and module block, all or none."""
+        """Makes a resource of each resource and module block, JSON or HCL, all or none."""
         serializer = ImportSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         count = import_resources(self.workspace, user=self.user, **serializer.validated_data)
@@ -137,3 +192,14 @@ class ResourceVersionViewSet(
     def rows(self) -> QuerySet[ResourceCodeVersion]:
         """Those of the resource."""
         return self.resource.versions.select_related("created_by")
+
+    @extend_schema(parameters=[CompareQuerySerializer], responses=CodeDifferenceSerializer)
+    def compare(self, request: Request, **_: Any) -> Response:
+        """Where two versions differ, path by path, in code and variables."""
+        query = CompareQuerySerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        before, after = (
+            get_object_or_404(self.rows(), version=query.validated_data[name])
+            for name in ("from", "to")
+        )
+        return Response(CodeDifferenceSerializer(compare_code(before, after)).data)

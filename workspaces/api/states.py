@@ -3,8 +3,6 @@
 from typing import Any
 
 from django.db.models import QuerySet
-from django.http import HttpResponse
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins
 from rest_framework.exceptions import NotFound
@@ -14,21 +12,29 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from iacplatform.accounts.authentication import bearer_token
+from iacplatform.common.idempotency import idempotent_actions
 from iacplatform.terraform.state import state_outputs
 from workspaces.api.access import WorkspaceView
-from workspaces.api.downloads import attachment
+from workspaces.api.filters import StateVersionFilter
+from workspaces.api.serializers.state_comparison import (
+    ComparisonQuerySerializer,
+    StateComparisonSerializer,
+)
 from workspaces.api.serializers.states import (
     RemoteStateSerializer,
     RollbackSerializer,
+    RollbackToSerializer,
     StateOutputsSerializer,
     StateVersionSerializer,
 )
 from workspaces.models import StateVersion, Workspace
 from workspaces.services.remote_data import TokenInvalid, read_outputs
 from workspaces.services.secrets import holds_secret, sensitive_values
-from workspaces.services.state import roll_back
+from workspaces.services.state import delete_state_version, roll_back
+from workspaces.services.state_comparison import compare_versions
 
 
+@idempotent_actions("rollback", "rollback_to")
 class StateVersionViewSet(
     mixins.ListModelMixin, mixins.RetrieveModelMixin, WorkspaceView[StateVersion]
 ):
@@ -36,28 +42,33 @@ class StateVersionViewSet(
 
     queryset = StateVersion.objects.all()
     serializer_class = StateVersionSerializer
-    filter_backends = []
+    filterset_class = StateVersionFilter
     lookup_field = "version"
 
     def rows(self) -> QuerySet[StateVersion]:
-        """All of them; only a download reads the content."""
+        """All of them; only the outputs are read from the content."""
         versions = self.workspace.state_versions.select_related("created_by")
-        return versions if self.action in CONTENT_ACTIONS else versions.without_content()
+        return versions if self.action == "outputs" else versions.without_content()
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, version: int, **_: Any) -> Response:
+        """Removes a version for good; 409 for the newest, and for what a live task needs."""
+        delete_state_version(self.workspace, version=version)
+        return Response(status=204)
 
     @extend_schema(responses=StateVersionSerializer)
     def current(self, request: Request, **_: Any) -> Response:
         """The newest version; 404 before the first."""
-        return Response(StateVersionSerializer(self._newest()).data)
+        return Response(StateVersionSerializer(newest_of(self.rows())).data)
 
-    @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
-    def download(self, request: Request, **_: Any) -> HttpResponse:
-        """The state file as the engine wrote it, secrets included."""
-        return self._file(self.get_object())
-
-    @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
-    def download_current(self, request: Request, **_: Any) -> HttpResponse:
-        """The newest state file as the engine wrote it, secrets included."""
-        return self._file(self._newest())
+    @extend_schema(parameters=[ComparisonQuerySerializer], responses=StateComparisonSerializer)
+    def compare(self, request: Request, **_: Any) -> Response:
+        """How the version `to` differs from the version `from`, without secrets."""
+        serializer = ComparisonQuerySerializer(data=request.query_params)
+        serializer.is_valid(raise_exception=True)
+        asked = serializer.validated_data
+        comparison = compare_versions(self.workspace, asked["from"], asked["to"])
+        return Response(StateComparisonSerializer(comparison).data)
 
     @extend_schema(request=RollbackSerializer, responses={201: StateVersionSerializer})
     def rollback(self, request: Request, version: int, **_: Any) -> Response:
@@ -67,12 +78,17 @@ class StateVersionViewSet(
         """
         serializer = RollbackSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        saved = roll_back(
-            self.workspace, version=version, user=self.user, **serializer.validated_data
-        )
-        return Response(StateVersionSerializer(saved).data, status=201)
+        return self._roll_back(version, serializer.validated_data["reason"])
 
-    @extend_schema(responses=StateOutputsSerializer)
+    @extend_schema(request=RollbackToSerializer, responses={201: StateVersionSerializer})
+    def rollback_to(self, request: Request, **_: Any) -> Response:
+        """Makes an older state the newest again, as the operation on that version does."""
+        serializer = RollbackToSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        asked = serializer.validated_data
+        return self._roll_back(asked["target_version"], asked["reason"])
+
+    @extend_schema(responses=StateOutputsSerializer, filters=False)
     def outputs(self, request: Request, **_: Any) -> Response:
         """The root outputs of the current state; the values of sensitive ones are null.
 
@@ -90,21 +106,17 @@ class StateVersionViewSet(
         }
         return Response({"version": newest.version, "outputs": outputs})
 
-    def _newest(self) -> StateVersion:
-        newest = self.rows().first()
-        if newest is None:
-            raise NotFound("The workspace has no state yet.")
-        return newest
-
-    def _file(self, version: StateVersion) -> HttpResponse:
-        return attachment(
-            version.content,
-            filename=f"{self.workspace.workspace_id}-v{version.version}.tfstate",
-            content_type="application/octet-stream",
-        )
+    def _roll_back(self, version: int, reason: str) -> Response:
+        saved = roll_back(self.workspace, version=version, user=self.user, reason=reason)
+        return Response(StateVersionSerializer(saved).data, status=201)
 
 
-CONTENT_ACTIONS = frozenset({"download", "download_current", "outputs"})
+def newest_of(versions: QuerySet[StateVersion]) -> StateVersion:
+    """The first of a workspace's versions; raises ``NotFound`` where there is none."""
+    newest = versions.first()
+    if newest is None:
+        raise NotFound("The workspace has no state yet.")
+    return newest
 
 
 class RemoteStateView(APIView):

@@ -9,8 +9,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
+from iacplatform.common.idempotency import idempotent_actions
 from workspaces.api.access import TaskView, WorkspaceView
-from workspaces.api.filters import ResourceChangeFilter, TaskFilter
+from workspaces.api.filters import COUNTS_CAPPED_AT, ResourceChangeFilter, TaskFilter
 from workspaces.api.pages import ResourceChangePagination, TaskPagination
 from workspaces.api.serializers.interruptions import SavedAgainSerializer
 from workspaces.api.serializers.states import StateVersionSerializer
@@ -32,6 +33,7 @@ from workspaces.services.state_saving import BACKUP_CAN_GO, retry_state_save
 from workspaces.services.tasks import confirm_apply, create_task
 
 
+@idempotent_actions("create")
 class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, WorkspaceView[WorkspaceTask]):
     """The tasks of a workspace."""
 
@@ -54,6 +56,7 @@ class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, WorkspaceVie
         response = super().list(request, **kwargs)
         filters = TaskFilter(request.query_params, queryset=self.get_queryset())
         response.data["filter_counts"] = filters.counts()
+        response.data["filter_counts_capped_at"] = COUNTS_CAPPED_AT
         return response
 
     @extend_schema(request=NewTaskSerializer, responses={201: TaskDetailSerializer})
@@ -65,6 +68,7 @@ class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, WorkspaceVie
         return Response(TaskDetailSerializer(self.rows().get(pk=task.pk)).data, status=201)
 
 
+@idempotent_actions("confirm_apply", "cancel", "cancel_previous", "retry_state_save")
 class TaskActionViewSet(TaskView[WorkspaceTask]):
     """What is done to one task."""
 
@@ -134,6 +138,7 @@ class TransitionViewSet(mixins.ListModelMixin, TaskView[TaskTransition]):
         return self.task.transitions.all()
 
 
+@idempotent_actions("create")
 class CommentViewSet(mixins.ListModelMixin, mixins.CreateModelMixin, TaskView[TaskComment]):
     """What was said of a task, oldest first."""
 

@@ -9,7 +9,13 @@ from workspaces.api.configurations import ConfigurationVersionViewSet
 from workspaces.api.engine_versions import EngineVersionViewSet
 from workspaces.api.interruptions import InterruptionViewSet
 from workspaces.api.outputs import OutputViewSet, RemoteDataViewSet
+from workspaces.api.resource_snapshots import ResourceSnapshotViewSet
 from workspaces.api.resources import ResourceVersionViewSet, ResourceViewSet
+from workspaces.api.state_contents import (
+    StateContentViewSet,
+    StateFileUploadViewSet,
+    StateUploadViewSet,
+)
 from workspaces.api.states import RemoteStateView, StateVersionViewSet
 from workspaces.api.tasks import (
     CommentViewSet,
@@ -17,6 +23,12 @@ from workspaces.api.tasks import (
     TaskActionViewSet,
     TaskViewSet,
     TransitionViewSet,
+)
+from workspaces.api.variable_sets import (
+    EffectiveVariableViewSet,
+    SetVariableVersionViewSet,
+    SetVariableViewSet,
+    VariableSetViewSet,
 )
 from workspaces.api.variables import VariableVersionViewSet, VariableViewSet
 from workspaces.api.workspaces import WorkspaceListViewSet, WorkspaceViewSet
@@ -32,12 +44,20 @@ VERSIONED: Actions = {"get": "retrieve", "put": "update", "delete": "destroy"}
 WORKSPACE = "workspaces/<ref:workspace_id>"
 TASK = f"{WORKSPACE}/tasks/<pk:task_id>"
 VARIABLE = f"{WORKSPACE}/variables/<sid:variable_id>"
+SET = "variable-sets/<sid:variable_set_id>"
+SET_VARIABLE = f"{SET}/variables/<sid:variable_id>"
 RESOURCE = f"{WORKSPACE}/resources/<pk:resource_id>"
+SNAPSHOT = f"{WORKSPACE}/snapshots/<pk:snapshot_id>"
 CONFIGURATION = f"{WORKSPACE}/configuration-versions/<sid:configuration_id>"
 STATES = f"{WORKSPACE}/state-versions"
+STATE = f"{STATES}/<pk:version>"
 ENGINE = "engine-versions/<pk:engine_version_id>"
 
 outputs_sharing = WorkspaceViewSet.as_view({"get": "outputs_sharing", "put": "share_outputs"})
+set_projects = VariableSetViewSet.as_view({"get": "projects", "put": "assign_projects"})
+set_workspaces = VariableSetViewSet.as_view({"get": "workspaces", "put": "assign_workspaces"})
+upload_file = StateFileUploadViewSet.as_view({"post": "upload_file"})
+dependencies = ResourceViewSet.as_view({"get": "dependencies", "put": "set_dependencies"})
 rollback = ResourceViewSet.as_view({"post": "rollback"})
 
 urlpatterns = [
@@ -63,23 +83,44 @@ urlpatterns = [
     path(VARIABLE, VariableViewSet.as_view(VERSIONED)),
     path(f"{VARIABLE}/versions", VariableVersionViewSet.as_view(LIST)),
     path(f"{VARIABLE}/versions/<pk:version>", VariableVersionViewSet.as_view(READ)),
+    path(f"{WORKSPACE}/effective-variables", EffectiveVariableViewSet.as_view(LIST)),
+    path("variable-sets", VariableSetViewSet.as_view(COLLECTION)),
+    path(SET, VariableSetViewSet.as_view(ITEM)),
+    path(f"{SET}/projects", set_projects),
+    path(f"{SET}/workspaces", set_workspaces),
+    path(f"{SET}/variables", SetVariableViewSet.as_view(COLLECTION)),
+    path(SET_VARIABLE, SetVariableViewSet.as_view(VERSIONED)),
+    path(f"{SET_VARIABLE}/versions", SetVariableVersionViewSet.as_view(LIST)),
+    path(f"{SET_VARIABLE}/versions/<pk:version>", SetVariableVersionViewSet.as_view(READ)),
     path(f"{WORKSPACE}/resources", ResourceViewSet.as_view(COLLECTION)),
     path(f"{WORKSPACE}/resources/import", ResourceViewSet.as_view({"post": "import_blocks"})),
     path(f"{WORKSPACE}/resources/deploy", ResourceViewSet.as_view({"post": "deploy"})),
+    path(f"{WORKSPACE}/resources/export/hcl", ResourceViewSet.as_view({"get": "export_hcl"})),
     path(RESOURCE, ResourceViewSet.as_view(VERSIONED)),
     path(f"{RESOURCE}/restore", ResourceViewSet.as_view({"post": "restore"})),
+    path(f"{RESOURCE}/dependencies", dependencies),
     path(f"{RESOURCE}/versions", ResourceVersionViewSet.as_view(LIST)),
+    path(f"{RESOURCE}/versions/compare", ResourceVersionViewSet.as_view({"get": "compare"})),
     path(f"{RESOURCE}/versions/<pk:version>", ResourceVersionViewSet.as_view(READ)),
     path(f"{RESOURCE}/versions/<pk:version>/rollback", rollback),
+    path(f"{WORKSPACE}/snapshots", ResourceSnapshotViewSet.as_view(COLLECTION)),
+    path(SNAPSHOT, ResourceSnapshotViewSet.as_view({"get": "retrieve", "delete": "destroy"})),
+    path(f"{SNAPSHOT}/compare", ResourceSnapshotViewSet.as_view({"get": "compare"})),
+    path(f"{SNAPSHOT}/restore", ResourceSnapshotViewSet.as_view({"post": "restore"})),
     path(f"{WORKSPACE}/configuration-versions", ConfigurationVersionViewSet.as_view(COLLECTION)),
     path(CONFIGURATION, ConfigurationVersionViewSet.as_view(READ)),
     path(f"{CONFIGURATION}/download", ConfigurationVersionViewSet.as_view({"get": "download"})),
     path(STATES, StateVersionViewSet.as_view(LIST)),
     path(f"{STATES}/current", StateVersionViewSet.as_view({"get": "current"})),
-    path(f"{STATES}/current/download", StateVersionViewSet.as_view({"get": "download_current"})),
-    path(f"{STATES}/<pk:version>", StateVersionViewSet.as_view(READ)),
-    path(f"{STATES}/<pk:version>/download", StateVersionViewSet.as_view({"get": "download"})),
-    path(f"{STATES}/<pk:version>/rollback", StateVersionViewSet.as_view({"post": "rollback"})),
+    path(f"{STATES}/current/download", StateContentViewSet.as_view({"get": "download_current"})),
+    path(f"{STATES}/compare", StateVersionViewSet.as_view({"get": "compare"})),
+    path(STATE, StateVersionViewSet.as_view({"get": "retrieve", "delete": "destroy"})),
+    path(f"{STATE}/retrieve", StateContentViewSet.as_view({"get": "retrieve_content"})),
+    path(f"{STATE}/download", StateContentViewSet.as_view({"get": "download"})),
+    path(f"{STATE}/rollback", StateVersionViewSet.as_view({"post": "rollback"})),
+    path(f"{WORKSPACE}/state/upload", StateUploadViewSet.as_view({"post": "upload"})),
+    path(f"{WORKSPACE}/state/upload-file", upload_file),
+    path(f"{WORKSPACE}/state/rollback", StateVersionViewSet.as_view({"post": "rollback_to"})),
     path(f"{WORKSPACE}/state-outputs", StateVersionViewSet.as_view({"get": "outputs"})),
     path("workspaces/<sid:workspace_id>/state-outputs/full", RemoteStateView.as_view()),
     path(f"{WORKSPACE}/outputs", OutputViewSet.as_view(COLLECTION)),

@@ -10,6 +10,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
+from iacplatform.common.conditional import conditional
+from iacplatform.common.idempotency import idempotent_actions
 from workspaces.api.access import WorkspaceView
 from workspaces.api.filters import VariableFilter
 from workspaces.api.serializers.variables import VariableChangeSerializer, VariableSerializer
@@ -17,6 +19,8 @@ from workspaces.models import WorkspaceVariable
 from workspaces.services.variables import create_variable, delete_variable, update_variable
 
 
+@conditional()
+@idempotent_actions("create")
 class VariableViewSet(
     mixins.ListModelMixin,
     mixins.CreateModelMixin,

@@ -11,9 +11,12 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
 from iacplatform.accounts.api import signed_in_user
+from iacplatform.common.conditional import conditional
+from iacplatform.common.idempotency import idempotent_actions
 from workspaces.api.access import WorkspaceView
 from workspaces.api.filters import WorkspaceFilter
 from workspaces.api.serializers.overview import OverviewSerializer
+from workspaces.api.serializers.queries import ForceQuerySerializer
 from workspaces.api.serializers.workspaces import (
     LockSerializer,
     NewWorkspaceSerializer,
@@ -34,6 +37,7 @@ from workspaces.services.workspaces import (
 LARGE = ("tf_code", "provider_config", "lock_file")
 
 
+@idempotent_actions("create")
 class WorkspaceListViewSet(
     mixins.ListModelMixin, mixins.CreateModelMixin, GenericViewSet[Workspace]
 ):
@@ -66,6 +70,9 @@ class WorkspaceListViewSet(
         serializer.instance = create_workspace(user=user, **serializer.validated_data)
 
 
+@conditional()
+@conditional("outputs_sharing", ("share_outputs",))
+@idempotent_actions("lock", "unlock")
 class WorkspaceViewSet(WorkspaceView[Workspace]):
     """One workspace."""
 
@@ -88,15 +95,20 @@ class WorkspaceViewSet(WorkspaceView[Workspace]):
         """Changes the given fields. Under a lock, what tasks are planned from stays as it is."""
         return self.update(request, partial=True, **kwargs)
 
-    @extend_schema(responses={204: None})
+    @extend_schema(parameters=[ForceQuerySerializer], responses={204: None})
     def destroy(self, request: Request, **_: Any) -> Response:
-        """Deletes the workspace with its history and states; not while it has live tasks."""
-        delete_workspace(self.workspace)
+        """Deletes the workspace with its history and states; never while it has live tasks.
+
+        409 `workspace_in_use` while it has resources or its state has some, unless `force` is true.
+        """
+        query = ForceQuerySerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        delete_workspace(self.workspace, **query.validated_data)
         return Response(status=204)
 
     @extend_schema(responses=OverviewSerializer)
     def overview(self, request: Request, **_: Any) -> Response:
-        """Counters, the last task and the current state."""
+        """Counters, the lock, the last tasks, drift and the current state."""
         return Response(OverviewSerializer(self.workspace).data)
 
     @extend_schema(request=LockSerializer)

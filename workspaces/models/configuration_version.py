@@ -33,6 +33,7 @@ class ConfigurationVersion(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        indexes = [models.Index(fields=["workspace", "-id"], name="configuration_of_workspace")]
 
     def __str__(self) -> str:
         return self.configuration_id

@@ -99,7 +99,7 @@ class RemoteDataTokenQuerySet(models.QuerySet["RemoteDataToken"]):
 class RemoteDataToken(models.Model):
     """Lets the engine of one task read one other workspace's outputs (reference §1.4).
 
-    The files of each phase get tokens of their own, so an approval that takes hours finds fresh ones.
+    Each attempt at a stage gets tokens of its own, so what comes after a gate finds fresh ones.
     """
 
     digest = models.CharField(max_length=64, unique=True, editable=False)

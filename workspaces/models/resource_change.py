@@ -30,7 +30,7 @@ class ResourceChange(models.Model):
     """One resource of a task's plan; sensitive values are masked before they are stored (§1.3)."""
 
     task = models.ForeignKey(
-        WorkspaceTask, on_delete=models.CASCADE, related_name="resource_changes"
+        WorkspaceTask, on_delete=models.CASCADE, related_name="resource_changes", db_index=False
     )
     resource_address = models.TextField()
     resource_type = models.TextField()
@@ -49,6 +49,10 @@ class ResourceChange(models.Model):
 
     class Meta:
         ordering = ["id"]
+        indexes = [
+            models.Index(fields=["task", "id"], name="change_of_task"),
+            models.Index(fields=["task", "action", "id"], name="change_by_action"),
+        ]
         constraints = [
             # By a hash: an index entry holds 2,700 bytes, an address with a long key may hold more.
             models.UniqueConstraint("task", MD5("resource_address"), name="one_change_a_resource"),

@@ -1,10 +1,19 @@
 """State versions: every state a workspace ever had."""
 
 from django.db import models
+from django.db.models import Q
 
 from iacplatform.accounts.models import User
 from iacplatform.common.fields import EncryptedBinaryField
 from workspaces.models.workspace import Workspace
+
+
+class StateImportSource(models.TextChoices):
+    """How a state came to be a version (reference §0, §5.9)."""
+
+    TERRAFORM_APPLY = "terraform_apply", "Written by an apply"
+    USER_UPLOAD = "user_upload", "Uploaded by a person"
+    ROLLBACK = "rollback", "Taken back from an older version"
 
 
 class StateVersionQuerySet(models.QuerySet["StateVersion"]):
@@ -33,10 +42,26 @@ class StateVersion(models.Model):
     serial = models.PositiveBigIntegerField()
     terraform_version = models.CharField(max_length=50, blank=True)
     resource_count = models.PositiveIntegerField(default=0)
+    output_count = models.PositiveIntegerField(
+        null=True, help_text="Root outputs; empty for versions from before they were counted"
+    )
     task = models.ForeignKey(
         "WorkspaceTask", on_delete=models.SET_NULL, null=True, related_name="state_versions"
     )
     description = models.CharField(max_length=500, blank=True)
+    import_source = models.CharField(
+        max_length=20, choices=StateImportSource.choices, default=StateImportSource.TERRAFORM_APPLY
+    )
+    is_imported = models.GeneratedField(
+        expression=Q(import_source=StateImportSource.USER_UPLOAD.value),  # type: ignore[arg-type]
+        output_field=models.BooleanField(),
+        db_persist=True,
+    )
+    is_rollback = models.GeneratedField(
+        expression=Q(rollback_from_version__isnull=False),  # type: ignore[arg-type]
+        output_field=models.BooleanField(),
+        db_persist=True,
+    )
     rollback_from_version = models.PositiveIntegerField(
         null=True, help_text="The version whose content this one has again"
     )
@@ -56,6 +81,10 @@ class StateVersion(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["workspace", "version"], name="one_state_a_version_number"
+            ),
+            models.CheckConstraint(
+                condition=Q(import_source__in=StateImportSource.values),
+                name="known_state_import_source",
             ),
         ]
 

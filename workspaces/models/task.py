@@ -2,8 +2,10 @@
 
 from datetime import timedelta
 
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Upper
 
 from iacplatform.accounts.models import User
 from iacplatform.common.fields import EncryptedBinaryField, EncryptedJSONField
@@ -89,8 +91,18 @@ class WorkspaceTask(models.Model):
         indexes = [
             models.Index(fields=["workspace", "-id"], name="task_of_workspace"),
             models.Index(fields=["workspace", "is_background", "status"], name="task_counts"),
+            models.Index(fields=["workspace", "created_at"], name="task_by_time"),
+            GinIndex(
+                OpClass(Upper("description"), name="gin_trgm_ops"), name="task_description_contains"
+            ),
             models.Index(
                 fields=["workspace", "id"], condition=Q(status="pending"), name="task_queue"
+            ),
+            models.Index(
+                fields=["status", "id"], condition=Q(status__in=sorted(LIVE)), name="task_live"
+            ),
+            models.Index(
+                fields=["completed_at"], condition=Q(status="failed"), name="task_failures"
             ),
         ]
         constraints = [
@@ -127,8 +139,9 @@ class TaskSnapshot(models.Model):
     """What the workspace was when the task was created; plan and apply are run from it (§5.7).
 
     ``resource_versions`` maps a resource id to ``{"resource_db_id", "version_id", "version"}``, ``variables`` is
-    a list of ``{"variable_id", "version", "variable_type"}`` (references, no values), ``outputs`` and
-    ``remote_data`` are lists of definitions; a static output's literal may be a secret.
+    a list of ``{"variable_id", "version", "variable_type"}`` (references, no values; those of variable
+    sets have a ``variable_set_id``), ``outputs`` and ``remote_data`` are lists of definitions; a static
+    output's literal may be a secret.
     """
 
     task = models.OneToOneField(WorkspaceTask, on_delete=models.CASCADE, related_name="snapshot")
@@ -214,6 +227,15 @@ class AppliedState(models.Model):
     resolved_at = models.DateTimeField(null=True)
     resolved_by = models.CharField(max_length=150, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["task"],
+                condition=Q(resolved_at=None, source__in=["checkpoint", "nothing"]),
+                name="unresolved_applies",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"applied state of {self.task}"

@@ -28,18 +28,9 @@ class ValueFormat(models.TextChoices):
     HCL = "hcl", "HCL"
 
 
-class VariableQuerySet(models.QuerySet["WorkspaceVariable"]):
-    """Reads of variables."""
+class Variable(models.Model):
+    """One version of a variable, whoever owns it; the value is encrypted at rest, sensitive or not."""
 
-    def current(self) -> "VariableQuerySet":
-        """The newest version of each variable that was not deleted (F18)."""
-        return self.filter(is_current=True, is_deleted=False)
-
-
-class WorkspaceVariable(models.Model):
-    """One version of a variable; the value is encrypted at rest, sensitive or not."""
-
-    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="variables")
     variable_id = models.CharField(max_length=20, default=new_variable_id, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
     key = models.CharField(max_length=100)
@@ -59,10 +50,37 @@ class WorkspaceVariable(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.key} v{self.version}"
+
+
+class VariableQuerySet(models.QuerySet["WorkspaceVariable"]):
+    """Reads of variables."""
+
+    def current(self) -> "VariableQuerySet":
+        """The newest version of each variable that was not deleted (F18)."""
+        return self.filter(is_current=True, is_deleted=False)
+
+
+class WorkspaceVariable(Variable):
+    """One version of a workspace's own variable."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="variables")
+
     objects = VariableQuerySet.as_manager()
 
     class Meta:
         ordering = ["key", "-version"]
+        indexes = [
+            models.Index(
+                fields=["workspace", "key", "variable_type"],
+                condition=Q(is_current=True, is_deleted=False),
+                name="variable_by_key",
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["variable_id", "version"], name="one_row_a_variable_version"
@@ -76,6 +94,3 @@ class WorkspaceVariable(models.Model):
                 name="one_variable_a_key",
             ),
         ]
-
-    def __str__(self) -> str:
-        return f"{self.key} v{self.version}"

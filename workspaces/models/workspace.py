@@ -1,12 +1,19 @@
 """A workspace: one state, one configuration, one thing at a time that changes it."""
 
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Upper
 
 from iacplatform.accounts.models import Organization, User
 from iacplatform.common.ids import new_id
 from workspaces.models.engine_version import EngineVersion
+from workspaces.models.project import Project
 from workspaces.task_status import ExecutionMode
+
+# Each with an index: a list shows the first rows in an order without having sorted all of them.
+ORDERED_BY = ("name", "created_at", "updated_at", "last_plan_at", "last_apply_at")
+SEARCHED_IN = ("name", "description", "workspace_id")
 
 
 def new_workspace_id() -> str:
@@ -48,6 +55,9 @@ class Workspace(models.Model):
     organization = models.ForeignKey(
         Organization, on_delete=models.PROTECT, related_name="workspaces"
     )
+    project = models.ForeignKey(
+        Project, on_delete=models.PROTECT, null=True, blank=True, related_name="workspaces"
+    )
     name = models.CharField(max_length=100)
     description = models.TextField(blank=True)
     tags = models.JSONField(default=list, blank=True)
@@ -87,6 +97,16 @@ class Workspace(models.Model):
     approval_timeout_seconds = models.PositiveIntegerField(
         null=True, blank=True, help_text="How long a plan waits for approval; empty: for ever"
     )
+    state_keep_versions = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="How many state versions are kept; 0: all; empty: as the platform says",
+    )
+    state_keep_days = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="How long state versions are kept; 0: for ever; empty: as the platform says",
+    )
     is_locked = models.BooleanField(default=False, editable=False)
     locked_by = models.CharField(max_length=150, null=True, editable=False)  # noqa: DJ001
     locked_at = models.DateTimeField(null=True, editable=False)
@@ -122,7 +142,21 @@ class Workspace(models.Model):
 
     class Meta:
         ordering = ["name"]
-        indexes = [models.Index(fields=["name", "id"], name="workspace_by_name")]
+        indexes = [
+            models.Index(
+                fields=["locked_at"], condition=Q(is_locked=True), name="locked_workspaces"
+            ),
+            *(
+                models.Index(fields=[field, "id"], name=f"workspace_by_{field}")
+                for field in ORDERED_BY
+            ),
+            GinIndex(
+                *(OpClass(Upper(field), name="gin_trgm_ops") for field in SEARCHED_IN),
+                name="workspace_contains",
+            ),
+            GinIndex(fields=["tags"], opclasses=["jsonb_path_ops"], name="workspace_tags"),
+            models.Index(fields=["name"], condition=Q(is_locked=True), name="workspace_locked"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["organization", "name"], name="one_workspace_name_an_organization"

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from iacplatform.accounts.models import User
+from iacplatform.common.errors import Forbidden
 from workspaces.exceptions import NotLockOwner, WorkspaceLocked
 from workspaces.models import Workspace, WorkspaceTask
 from workspaces.services.queue import start_next
@@ -51,31 +52,52 @@ def lock_workspace(workspace: Workspace, *, user: User, reason: str) -> None:
         raise WorkspaceLocked(workspace)
 
 
-def unlock_workspace(workspace: Workspace, *, user: User, force: bool = False) -> None:
-    """Removes a lock and asks the queue; another's lock, or a live task's, only with ``force`` (F10).
+def unlock_workspace(
+    workspace: Workspace, *, user: User, force: bool = False, may_force: bool = True
+) -> None:
+    """Removes a lock and asks the queue; another's lock, or one that was kept, only with ``force`` (F10).
 
     A lock that a task holds while it waits for approval or applies is what keeps two changes apart, so
-    even ``force`` leaves it: cancel the task instead.
+    even ``force`` leaves it: cancel the task instead. ``may_force`` says whether the user's level is enough to
+    take a lock from somebody.
+
+    Raises:
+        NotLockOwner: the lock is not the user's to remove so.
+        Forbidden: ``force`` would remove it, and the user may not.
     """
     with transaction.atomic():
         current = Workspace.objects.select_for_update(of=("self",), no_key=True).get(
             pk=workspace.pk
         )
-        _check_unlock(current, user, force)
+        try:
+            _check_unlock(current, user)
+        except NotLockOwner as refusal:
+            _check_force(current, refusal, force=force, may_force=may_force)
         Workspace.objects.filter(pk=workspace.pk).update(**UNLOCKED)
         transaction.on_commit(partial(start_next, workspace.pk))
     workspace.refresh_from_db()
 
 
-def _check_unlock(workspace: Workspace, user: User, force: bool) -> None:
+def _check_force(
+    workspace: Workspace, refusal: NotLockOwner, *, force: bool, may_force: bool
+) -> None:
+    if not force or _belongs_to_live_task(workspace):
+        raise refusal
+    if not may_force:
+        raise Forbidden(f"{refusal}; you may not force the unlocking") from refusal
+
+
+def _belongs_to_live_task(workspace: Workspace) -> bool:
+    return workspace.lock_task is not None and not workspace.lock_task.is_final
+
+
+def _check_unlock(workspace: Workspace, user: User) -> None:
     if not workspace.is_locked:
         return
-    if workspace.lock_task is not None and not workspace.lock_task.is_final:
+    if _belongs_to_live_task(workspace):
         raise NotLockOwner(
-            f"The lock belongs to task #{workspace.lock_task.pk}: confirm or cancel the task"
+            f"The lock belongs to task #{workspace.lock_task_id}: confirm or cancel the task"
         )
-    if force:
-        return
     if workspace.lock_kept:
         raise NotLockOwner(
             f"{workspace.lock_reason} Resolve that in task #{workspace.lock_task_id},"

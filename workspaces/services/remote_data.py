@@ -67,8 +67,10 @@ def remote_sources(snapshot: TaskSnapshot) -> dict[str, Workspace]:
     return readable
 
 
-def issue_token(source: Workspace, task: WorkspaceTask) -> str:
-    """A fresh token for the files of one phase; raises :class:`AccessDenied` if nothing is shared."""
+def issue_token(
+    source: Workspace, task: WorkspaceTask, lifetime: timedelta = TOKEN_LIFETIME
+) -> str:
+    """A fresh token for one attempt at a stage; raises :class:`AccessDenied` if nothing is shared."""
     if not may_read_outputs(source, task.workspace):
         raise AccessDenied(f"Workspace {source.name} does not share its outputs with this one")
     RemoteDataToken.objects.filter(task=task, expires_at__lt=Now()).delete()
@@ -77,7 +79,7 @@ def issue_token(source: Workspace, task: WorkspaceTask) -> str:
         digest=token_digest(token),
         source_workspace=source,
         task=task,
-        expires_at=Now() + TOKEN_LIFETIME,
+        expires_at=Now() + lifetime,
     )
     return token
 

@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from django.db import transaction
-from django.db.models import Max, OuterRef, Subquery
 from django.db.models.functions import Now
 
 from iacplatform.accounts.models import User
@@ -14,18 +12,27 @@ from iacplatform.terraform.blocks import LABELS, labelled
 from iacplatform.terraform.configuration import Configuration, render
 from iacplatform.terraform.exceptions import ConfigurationError
 from iacplatform.terraform.hcl import is_identifier
+from iacplatform.terraform.hcl_reading import read_hcl
 from workspaces.models import (
     ChangeType,
-    ResourceCodeVersion,
+    ConfigurationSource,
     Workspace,
     WorkspaceResource,
     WorkspaceTask,
 )
+from workspaces.services.code_versions import (
+    ROWS_PER_INSERT,
+    add_first_versions,
+    add_version,
+    copy_version,
+    current_code,
+)
 from workspaces.services.editing import editing
+from workspaces.services.resource_dependencies import check_nothing_depends
 from workspaces.services.tasks import create_task
+from workspaces.services.variables import VersionConflict
 from workspaces.task_status import TaskType
 
-ROWS_PER_INSERT = 1000
 NAMED_IN_ERRORS = 10
 LONGEST_TYPE = 50
 LONGEST_NAME = 100
@@ -63,19 +70,22 @@ def create_resource(
         )
         _check_free(current, [resource.resource_id])
         resource.save()
-        _add_version(
+        add_version(
             resource, ChangeType.CREATE, user=user, tf_code=tf_code, variables=variables or {}
         )
     return resource
 
 
-def import_resources(workspace: Workspace, *, user: User, tf_code: dict[str, Any]) -> int:
+def import_resources(workspace: Workspace, *, user: User, tf_code: dict[str, Any] | str) -> int:
     """Makes a resource of each ``resource`` and ``module`` block, and returns how many.
 
-    All or none: raises ``WorkspaceLocked``, ``InvalidInput``, or ``Conflict`` where one is there.
+    ``tf_code`` is a body in JSON syntax, or a text in HCL. All or none: raises ``WorkspaceLocked``,
+    ``InvalidInput``, or ``Conflict`` where one is there.
     """
+    if isinstance(tf_code, str):
+        tf_code = _read(tf_code)
     check_code(tf_code)
-    blocks = {f"{kind}.{name}": (kind, name, body) for kind, name, body in _blocks(tf_code)}
+    blocks = _blocks_by_id(tf_code)
     with editing(workspace) as current:
         _check_free(current, list(blocks))
         resources = WorkspaceResource.objects.bulk_create(
@@ -91,7 +101,7 @@ def import_resources(workspace: Workspace, *, user: User, tf_code: dict[str, Any
             ),
             batch_size=ROWS_PER_INSERT,
         )
-        _add_first_versions(resources, [body for _, _, body in blocks.values()], user)
+        add_first_versions(resources, [body for _, _, body in blocks.values()], user)
     return len(resources)
 
 
@@ -102,20 +112,27 @@ def update_resource(
     tf_code: dict[str, Any],
     variables: dict[str, Any] | None = None,
     change_summary: str = "",
+    version: int | None = None,
     **details: Any,
 ) -> None:
     """Writes the next version of a resource's code; ``details`` are its description and tags.
 
-    ``variables`` stay as they are where there are none. Raises ``WorkspaceLocked``, ``InvalidInput``,
-    or ``Conflict`` where the resource was deleted.
+    ``variables`` stay as they are where there are none.
+
+    Raises:
+        WorkspaceLocked: the workspace is locked.
+        InvalidInput: the code is not acceptable.
+        VersionConflict: ``version``, the one that the caller saw, is not the current one.
+        Conflict: the resource was deleted.
     """
     check_code(tf_code)
     with editing(resource.workspace):
         _refresh(resource)
         _check_active(resource, active=True)
+        _check_version(resource, version)
         if variables is None:
-            variables = _code(resource).variables
-        _add_version(
+            variables = current_code(resource).variables
+        add_version(
             resource,
             ChangeType.UPDATE,
             user=user,
@@ -126,15 +143,20 @@ def update_resource(
         )
 
 
-def delete_resource(resource: WorkspaceResource, *, user: User) -> None:
+def delete_resource(resource: WorkspaceResource, *, user: User, force: bool = False) -> None:
     """Takes a resource out of the configuration; its versions stay, and it can be restored.
 
-    Raises ``WorkspaceLocked``, or ``Conflict`` where it was deleted before.
+    Raises:
+        WorkspaceLocked: the workspace is locked.
+        HasDependents: others depend on it; ``force`` deletes it nevertheless.
+        Conflict: it was deleted before.
     """
     with editing(resource.workspace):
         _refresh(resource)
         _check_active(resource, active=True)
-        _copy_version(resource, _code(resource), ChangeType.DELETE, user, is_active=False)
+        if not force:
+            check_nothing_depends(resource)
+        copy_version(resource, current_code(resource), ChangeType.DELETE, user, is_active=False)
 
 
 def restore_resource(resource: WorkspaceResource, *, user: User) -> None:
@@ -145,7 +167,7 @@ def restore_resource(resource: WorkspaceResource, *, user: User) -> None:
     with editing(resource.workspace):
         _refresh(resource)
         _check_active(resource, active=False)
-        _copy_version(resource, _code(resource), ChangeType.ROLLBACK, user, is_active=True)
+        copy_version(resource, current_code(resource), ChangeType.ROLLBACK, user, is_active=True)
 
 
 def rollback_resource(resource: WorkspaceResource, *, user: User, version: int) -> None:
@@ -160,7 +182,7 @@ def rollback_resource(resource: WorkspaceResource, *, user: User, version: int) 
         earlier = resource.versions.filter(version=version).first()
         if earlier is None:
             raise NotFound(f"{resource.resource_id} has no version {version}")
-        _copy_version(resource, earlier, ChangeType.ROLLBACK, user)
+        copy_version(resource, earlier, ChangeType.ROLLBACK, user)
 
 
 def deploy_resources(
@@ -168,27 +190,34 @@ def deploy_resources(
 ) -> WorkspaceTask:
     """Creates a plan of some resources of the workspace only, with their real addresses (F29).
 
-    Raises ``WorkspaceLocked``, or ``InvalidInput`` for ids that are not active resources of it.
+    Raises ``WorkspaceLocked``, ``InvalidInput`` for ids that are not active resources of it, or
+    ``Conflict`` where the configuration comes from an archive, in which they are not.
     """
-    wanted = set(resource_ids)
-    with transaction.atomic():
-        resources = list(workspace.resources.active().filter(pk__in=wanted))
-        if missing := sorted(wanted - {resource.pk for resource in resources}):
-            raise InvalidInput("resource_ids", f"not resources of the workspace: {_named(missing)}")
-        targets = [
-            address
-            for resource in resources
-            for address in resource_addresses(_code(resource).tf_code)
-        ]
-        if not targets:
-            raise InvalidInput("resource_ids", "they hold nothing that can be planned by itself")
+    with editing(workspace) as current:
+        if current.configuration_source == ConfigurationSource.ARCHIVE:
+            raise Conflict("The configuration comes from an archive, not from resources")
+        targets = _targets(current, set(resource_ids))
         return create_task(
-            workspace,
+            current,
             user=user,
             task_type=TaskType.PLAN_ONLY,
             description=description,
             targets=targets,
         )
+
+
+def _targets(workspace: Workspace, wanted: set[int]) -> list[str]:
+    resources = list(workspace.resources.active().filter(pk__in=wanted))
+    if missing := sorted(wanted - {resource.pk for resource in resources}):
+        raise InvalidInput("resource_ids", f"not resources of the workspace: {_named(missing)}")
+    targets = [
+        address
+        for resource in resources
+        for address in resource_addresses(current_code(resource).tf_code)
+    ]
+    if not targets:
+        raise InvalidInput("resource_ids", "they hold nothing that can be planned by itself")
+    return targets
 
 
 def mark_applied(task: WorkspaceTask) -> None:
@@ -209,6 +238,21 @@ def check_code(tf_code: dict[str, Any], field: str = "tf_code") -> None:
         render(Configuration(bodies=(tf_code,)))
     except ConfigurationError as error:
         raise InvalidInput(field, f"is not Terraform's JSON syntax: {error}") from error
+
+
+def _read(text: str) -> dict[str, Any]:
+    try:
+        return read_hcl(text)
+    except ConfigurationError as error:
+        raise InvalidInput("tf_code", f"is not HCL that can be read: {error}") from error
+
+
+def _blocks_by_id(tf_code: dict[str, Any]) -> dict[str, tuple[str, str, dict[str, Any]]]:
+    blocks: dict[str, tuple[str, str, dict[str, Any]]] = {}
+    for kind, name, body in _blocks(tf_code):
+        if blocks.setdefault(f"{kind}.{name}", (kind, name, body))[2] is not body:
+            raise InvalidInput("tf_code", f"two blocks would be the resource {kind}.{name}")
+    return blocks
 
 
 def _blocks(tf_code: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -254,72 +298,15 @@ def _refresh(resource: WorkspaceResource) -> None:
     )
 
 
-def _code(resource: WorkspaceResource) -> ResourceCodeVersion:
-    assert resource.current_version is not None  # noqa: S101  # each is created with its version
-    return resource.current_version
+def _check_version(resource: WorkspaceResource, version: int | None) -> None:
+    current = current_code(resource).version
+    if version is not None and version != current:
+        raise VersionConflict(
+            f"{resource.resource_id} is at version {current}", current_version=current
+        )
 
 
 def _check_active(resource: WorkspaceResource, *, active: bool) -> None:
     if resource.is_active != active:
         state = "deleted; restore it first" if active else "not deleted"
         raise Conflict(f"{resource.resource_id} is {state}")
-
-
-def _copy_version(
-    resource: WorkspaceResource,
-    source: ResourceCodeVersion,
-    change_type: ChangeType,
-    user: User,
-    **details: Any,
-) -> None:
-    _add_version(
-        resource,
-        change_type,
-        user=user,
-        tf_code=source.tf_code,
-        variables=source.variables,
-        change_summary=f"{change_type.label} of version {source.version}",
-        **details,
-    )
-
-
-def _add_version(
-    resource: WorkspaceResource,
-    change_type: ChangeType,
-    *,
-    user: User,
-    tf_code: dict[str, Any],
-    variables: dict[str, Any],
-    change_summary: str = "",
-    **details: Any,
-) -> None:
-    """Writes the next version of the code and, with it, fields of the resource."""
-    newest = resource.versions.aggregate(number=Max("version"))["number"] or 0
-    resource.current_version = ResourceCodeVersion.objects.create(
-        resource=resource,
-        version=newest + 1,
-        tf_code=tf_code,
-        variables=variables,
-        change_summary=change_summary,
-        change_type=change_type,
-        created_by=user,
-    )
-    for name, value in details.items():
-        setattr(resource, name, value)
-    resource.save(update_fields=["current_version", *details, "updated_at"])
-
-
-def _add_first_versions(
-    resources: list[WorkspaceResource], bodies: list[dict[str, Any]], user: User
-) -> None:
-    ResourceCodeVersion.objects.bulk_create(
-        (
-            ResourceCodeVersion(resource=resource, tf_code=body, created_by=user)
-            for resource, body in zip(resources, bodies, strict=True)
-        ),
-        batch_size=ROWS_PER_INSERT,
-    )
-    only = ResourceCodeVersion.objects.filter(resource=OuterRef("pk")).values("pk")
-    WorkspaceResource.objects.filter(pk__in=[resource.pk for resource in resources]).update(
-        current_version=Subquery(only)
-    )

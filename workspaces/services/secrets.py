@@ -4,8 +4,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from django.db.models import Q, QuerySet
+
 from iacplatform.terraform.hcl import quote
-from workspaces.models import Workspace
+from workspaces.models import SetVariable, VariableSet, Workspace
 
 MIN_LENGTH = 4
 """Shorter values are part of ordinary words (reference §5.10)."""
@@ -13,8 +15,20 @@ MIN_LENGTH = 4
 
 def sensitive_values(workspace: Workspace) -> list[str]:
     """Every value a sensitive variable has had: the state may be older than the newest."""
-    rows = workspace.variables.filter(sensitive=True).values_list("value", flat=True)
+    own = workspace.variables.filter(sensitive=True)
+    rows = (
+        *own.values_list("value", flat=True),
+        *_of_sets(workspace).values_list("value", flat=True),
+    )
     return [value for value in set(map(str, rows)) if len(value.strip()) >= MIN_LENGTH]
+
+
+def _of_sets(workspace: Workspace) -> QuerySet[SetVariable]:
+    """Of the sets that apply, and what tasks got from sets that do not apply any more."""
+    applying = Q(variable_set__in=VariableSet.objects.applying_to(workspace))
+    given = SetVariable.given_to.through.objects.filter(workspace=workspace)
+    received = Q(pk__in=given.values("setvariable_id"))
+    return SetVariable.objects.filter(applying | received, sensitive=True)
 
 
 def holds_secret(value: Any, secrets: list[str]) -> bool:

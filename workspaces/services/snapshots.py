@@ -1,6 +1,6 @@
 """Snapshots: what a workspace was when a task was created (reference §5.7)."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.models import Q
 
@@ -9,14 +9,17 @@ from workspaces.models import (
     ConfigurationSource,
     EngineVersion,
     ResourceCodeVersion,
+    SetVariable,
     TaskSnapshot,
     Workspace,
     WorkspaceTask,
     WorkspaceVariable,
 )
 from workspaces.models.output import STATIC_OUTPUT
+from workspaces.services.effective_variables import effective_variables
 from workspaces.services.remote_data import remote_sources
 
+V = TypeVar("V", WorkspaceVariable, SetVariable)
 REQUIRED = ("resource_versions", "variables", "provider_config", "outputs", "remote_data")
 
 
@@ -62,15 +65,50 @@ def _outputs(workspace: Workspace, *, static_only: bool) -> list[dict[str, Any]]
 
 
 def _variables(workspace: Workspace) -> list[dict[str, Any]]:
-    rows = workspace.variables.current().values("variable_id", "version", "variable_type")
-    return [dict(row) for row in rows]
+    """References to the variables that count; those of sets say so by ``variable_set_id``."""
+    variables = [each.variable for each in effective_variables(workspace)]
+    _remember_secrets(workspace, [each for each in variables if isinstance(each, SetVariable)])
+    return [_reference(variable) for variable in variables]
 
 
-def snapshot_variables(snapshot: TaskSnapshot) -> list[WorkspaceVariable]:
-    """The variable rows that a snapshot names, whatever became of the variables since."""
-    wanted = {(ref["variable_id"], ref["version"]) for ref in snapshot.variables or []}
-    rows = WorkspaceVariable.objects.filter(variable_id__in={variable for variable, _ in wanted})
-    return [row for row in rows.order_by("key") if (row.variable_id, row.version) in wanted]
+def _reference(variable: WorkspaceVariable | SetVariable) -> dict[str, Any]:
+    names = ("variable_id", "version", "variable_type")
+    reference = {name: getattr(variable, name) for name in names}
+    if isinstance(variable, SetVariable):
+        reference["variable_set_id"] = variable.variable_set.variable_set_id
+    return reference
+
+
+def _remember_secrets(workspace: Workspace, variables: list[SetVariable]) -> None:
+    """A set may be taken away again; what it gave is masked in the workspace's states for ever."""
+    through = SetVariable.given_to.through
+    rows = [
+        through(setvariable_id=variable.pk, workspace_id=workspace.pk)
+        for variable in variables
+        if variable.sensitive
+    ]
+    through.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def snapshot_variables(snapshot: TaskSnapshot) -> list[WorkspaceVariable | SetVariable]:
+    """The variable rows that a snapshot names, whatever became of the variables and sets since."""
+    own: set[tuple[str, int]] = set()
+    shared: set[tuple[str, int]] = set()
+    for reference in snapshot.variables or []:
+        wanted = shared if "variable_set_id" in reference else own
+        wanted.add((reference["variable_id"], reference["version"]))
+    found: list[WorkspaceVariable | SetVariable] = [
+        *_versions(WorkspaceVariable, own),
+        *_versions(SetVariable, shared),
+    ]
+    return sorted(found, key=lambda row: row.key)
+
+
+def _versions(model: type[V], wanted: set[tuple[str, int]]) -> list[V]:
+    if not wanted:
+        return []
+    rows = model._base_manager.filter(variable_id__in={variable for variable, _ in wanted})
+    return [row for row in rows if (row.variable_id, row.version) in wanted]
 
 
 def snapshot_code(snapshot: TaskSnapshot) -> list[dict[str, Any]]:

@@ -1,37 +1,23 @@
-"""Variables: every change is a new version, and what is sensitive stays so (reference §1.4)."""
+"""A workspace's own variables: every change is a new version, and what is sensitive stays so."""
 
-from typing import Any, Literal
+from typing import Any
 
 from iacplatform.accounts.models import User
-from iacplatform.common.conflicts import taken
-from iacplatform.common.errors import Conflict, InvalidInput, NotFound
-from iacplatform.terraform.exceptions import ConfigurationError
-from iacplatform.terraform.hcl import tfvars_line
-from iacplatform.terraform.names import is_environment_name, is_variable_name
-from workspaces.models import ValueFormat, VariableType, Workspace, WorkspaceVariable
+from iacplatform.common.errors import NotFound
+from workspaces.models import Workspace, WorkspaceVariable
 from workspaces.services.editing import editing
+from workspaces.services.variable_versions import VersionConflict, save_first, save_next
 
-KEY_TAKEN = "another variable of the workspace has this key"
-CONTENT = ("key", "value", "variable_type", "value_format", "sensitive", "description")
-
-
-class VersionConflict(Conflict):
-    """Somebody changed it since the caller read it."""
-
-    code = "version_conflict"
+__all__ = ["VersionConflict", "create_variable", "delete_variable", "update_variable"]
 
 
 def create_variable(workspace: Workspace, *, user: User, **content: Any) -> WorkspaceVariable:
-    """Creates a variable from fields of :data:`CONTENT`.
+    """Creates a variable from fields of ``variable_versions.CONTENT``.
 
     Raises ``WorkspaceLocked``, ``InvalidInput``, or ``Conflict`` for a key that is taken.
     """
     with editing(workspace) as current:
-        variable = WorkspaceVariable(workspace=current, created_by=user, **content)
-        _check(variable)
-        with taken("one_variable_a_key", "key", KEY_TAKEN):
-            variable.save()
-    return variable
+        return save_first(WorkspaceVariable(workspace=current, **content), user=user)
 
 
 def update_variable(
@@ -39,27 +25,12 @@ def update_variable(
 ) -> WorkspaceVariable:
     """Writes the variable's next version and returns it.
 
-    A sensitive variable keeps its value where ``value`` is absent or empty, for that is how it is
-    shown.
-
-    Raises:
-        WorkspaceLocked: the workspace is locked.
-        VersionConflict: ``version`` is not the current one.
-        InvalidInput: the change is not acceptable; a sensitive variable stays sensitive.
-        Conflict: the key is taken.
+    Raises ``WorkspaceLocked``, ``NotFound`` for one that was deleted meanwhile, and what
+    :func:`save_next` raises.
     """
     with editing(variable.workspace) as workspace:
         current = _current(workspace, variable)
-        if current.version != version:
-            raise VersionConflict(
-                f"The variable is at version {current.version}", current_version=current.version
-            )
-        successor = _successor(current, changes)
-        successor.created_by = user
-        workspace.variables.filter(pk=current.pk).update(is_current=False)
-        with taken("one_variable_a_key", "key", KEY_TAKEN):
-            successor.save()
-    return successor
+        return save_next(current, changes, version=version, user=user, owner="workspace")
 
 
 def delete_variable(variable: WorkspaceVariable) -> None:
@@ -76,43 +47,3 @@ def _current(workspace: Workspace, variable: WorkspaceVariable) -> WorkspaceVari
     if current is None:
         raise NotFound("The variable was deleted")
     return current
-
-
-def _successor(current: WorkspaceVariable, changes: dict[str, Any]) -> WorkspaceVariable:
-    if current.sensitive and changes.get("sensitive") is False:
-        raise InvalidInput("sensitive", "a sensitive variable cannot be made readable")
-    if current.sensitive and not changes.get("value"):
-        changes = {name: value for name, value in changes.items() if name != "value"}
-    content = {name: getattr(current, name) for name in CONTENT} | changes
-    successor = WorkspaceVariable(
-        workspace=current.workspace,
-        variable_id=current.variable_id,
-        version=current.version + 1,
-        **content,
-    )
-    _check(successor)
-    return successor
-
-
-def _check(variable: WorkspaceVariable) -> None:
-    """Refuses what a task could not be run with."""
-    if variable.variable_type == VariableType.ENVIRONMENT:
-        _check_environment(variable)
-        return
-    if not is_variable_name(variable.key):
-        raise InvalidInput("key", "must be a Terraform identifier that is not a reserved word")
-    try:
-        tfvars_line(variable.key, variable.value, _format(variable))
-    except ConfigurationError as error:
-        raise InvalidInput("value", str(error)) from error
-
-
-def _check_environment(variable: WorkspaceVariable) -> None:
-    if not is_environment_name(variable.key):
-        raise InvalidInput("key", "is no name for an environment variable, or the platform sets it")
-    if variable.value_format != ValueFormat.STRING:
-        raise InvalidInput("value_format", "an environment variable is a string")
-
-
-def _format(variable: WorkspaceVariable) -> Literal["string", "hcl"]:
-    return "hcl" if variable.value_format == ValueFormat.HCL else "string"

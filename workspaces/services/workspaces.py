@@ -8,7 +8,8 @@ from django.db import transaction
 
 from iacplatform.accounts.models import DEFAULT_ORGANIZATION, Organization, User
 from iacplatform.common.conflicts import taken
-from iacplatform.common.errors import Conflict, InvalidInput
+from iacplatform.common.errors import InvalidInput
+from workspaces.exceptions import WorkspaceInUse
 from workspaces.models import ConfigurationSource, OutputsSharing, Workspace
 from workspaces.services.editing import editing
 from workspaces.task_status import ExecutionMode
@@ -95,18 +96,49 @@ def _save(workspace: Workspace, changes: dict[str, Any]) -> None:
         workspace.save(update_fields=[*changes, "updated_at"])
 
 
-def delete_workspace(workspace: Workspace) -> None:
-    """Removes a workspace with its history and its states.
+def delete_workspace(workspace: Workspace, *, force: bool = False) -> None:
+    """Removes a workspace with its history and its states; what it has made out there stays.
 
     Raises:
         WorkspaceLocked: it is locked.
-        Conflict: a task has not ended.
+        WorkspaceInUse: a task has not ended, or, unless ``force``, it has active resources or its newest state
+            has managed ones.
         ProtectedError: another workspace reads its outputs.
     """
     with editing(workspace) as current:
-        if current.tasks.live().exists():
-            raise Conflict("The workspace has tasks that have not ended; cancel them first")
+        _check_no_live_tasks(current)
+        if not force:
+            _check_holds_nothing(current)
         current.delete()
+
+
+def _check_no_live_tasks(workspace: Workspace) -> None:
+    if count := workspace.tasks.live().count():
+        raise WorkspaceInUse(
+            f"The workspace has {counted(count, 'task')} that did not end yet; cancel first",
+            live_tasks=count,
+        )
+
+
+def _check_holds_nothing(workspace: Workspace) -> None:
+    resources = workspace.resources.filter(is_active=True).count()
+    newest = workspace.state_versions.without_content().first()
+    managed = newest.resource_count if newest else 0
+    if not resources and not managed:
+        return
+    raise WorkspaceInUse(
+        f"The workspace has {counted(resources, 'resource')} in its configuration and"
+        f" {counted(managed, 'resource')} in its state, which nobody would manage any more;"
+        " destroy them first, or delete with force",
+        active_resources=resources,
+        managed_resources=managed,
+        requires_force=True,
+    )
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, such as ``1 task`` or ``2 tasks``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def share_outputs(workspace: Workspace, *, mode: str, allowed: Sequence[Workspace]) -> None:

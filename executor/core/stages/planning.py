@@ -7,13 +7,14 @@ from executor.core.context import StageContext
 from executor.core.environment import plan_arguments
 from executor.core.exceptions import EngineFailed
 from executor.core.outcome import PlanFileOutput, StageOutcome
-from executor.core.preparation import ensure_init
+from executor.core.preparation import ensure_init, renew_remote_data
 from executor.core.workdir import PLAN_FILE
 
 
 def run(stage: StageContext) -> StageOutcome:
     """Plans; the outcome's output is a :class:`PlanFileOutput`."""
     ensure_init(stage)
+    renew_remote_data(stage)
     engine_command.run_or_fail(
         stage,
         "plan",

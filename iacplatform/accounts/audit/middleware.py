@@ -92,8 +92,8 @@ def _facts(request: HttpRequest, match: ResolverMatch) -> Facts:
     if object_id is None:
         facts["details"] = {"selected": selected[:NAMES_AT_MOST], "count": len(selected)}
         return facts
-    key = unquote(object_id)
-    facts["object_id"], facts["object_name"] = key, _name(request, model_admin, key)
+    facts["object_id"] = unquote(object_id)
+    facts["object_name"] = _name(request, model_admin, unquote(object_id))
     return facts
 
 

@@ -10,7 +10,6 @@ from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -33,7 +32,6 @@ NEXT = "oidc_next"
 CALLBACK = "/api/v1/auth/oidc/callback"
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 AWAY = "The sign-in provider does not answer as it should. Try again in a moment."
-PAGE = (200, "text/html")
 logger = structlog.get_logger(__name__)
 
 
@@ -59,10 +57,10 @@ class OIDCLoginView(OIDCView):
         operation_id="oidc_login",
         auth=[],
         parameters=[OpenApiParameter("next", description="Where to go afterwards")],
-        responses={302: OpenApiResponse(description="To the provider"), 502: OpenApiTypes.STR},
+        responses={302: OpenApiResponse(description="To the provider")},
     )
     def get(self, request: Request) -> HttpResponse:
-        """Sends the browser to the provider."""
+        """Sends the browser to the provider; where that is away, a page says so (502)."""
         request.session[NEXT] = _safe(request, request.query_params.get("next", "/"))
         try:
             redirect: HttpResponse = redirect_to_provider(
@@ -82,14 +80,13 @@ class OIDCCallbackView(OIDCView):
         operation_id="oidc_callback",
         auth=[],
         parameters=[OpenApiParameter(name) for name in ("code", "state", "iss", "error")],
-        responses={
-            302: OpenApiResponse(description="Signed in; to where the sign-in was begun"),
-            403: OpenApiResponse(OpenApiTypes.STR, description="Refused; a page says why"),
-            502: OpenApiResponse(OpenApiTypes.STR, description="The provider does not answer"),
-        },
+        responses={302: OpenApiResponse(description="Signed in; to where the sign-in was begun")},
     )
     def get(self, request: Request) -> HttpResponse:
-        """Signs the browser in as the user whom the provider vouches for."""
+        """Signs the browser in as the user whom the provider vouches for.
+
+        Where it is refused (403), or the provider is away (502), a page says why.
+        """
         claims: dict[str, Any] = {}
         try:
             claims = claims_of_callback(request)

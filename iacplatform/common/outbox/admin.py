@@ -1,18 +1,18 @@
 """The outbox as an operator sees it: what waits, what died and why, and a button to replay it."""
 
 from collections.abc import Collection
+from functools import partial
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
-from iacplatform.common.admin import ReadOnlyAdmin
-from iacplatform.common.errors import Conflict
+from iacplatform.common.admin import Confirmation, ReadOnlyAdmin
 from iacplatform.common.models import OutboxEntry, OutboxStatus
 from iacplatform.common.outbox.entries import replay
-from iacplatform.common.presentation import Tone, badge
+from iacplatform.common.presentation import Tone, badge, object_link
 
 TONES: dict[str, Tone] = {
     OutboxStatus.PENDING: "idle",
@@ -20,6 +20,18 @@ TONES: dict[str, Tone] = {
     OutboxStatus.DELIVERED: "good",
     OutboxStatus.DEAD: "bad",
 }
+
+
+REPLAY = Confirmation(
+    action="replay_dead",
+    title="Replay dead entries",
+    explanation=(
+        "Each is delivered again, with all its attempts, at once. Its receiver knows it by its key and "
+        "may have got it already. Look first whether what it died of is mended."
+    ),
+    columns=("Entry", "Kind", "Destination", "State", "Last error"),
+    submit_label="Deliver them again",
+)
 
 
 @admin.register(OutboxEntry)
@@ -61,17 +73,19 @@ class OutboxEntryAdmin(ReadOnlyAdmin):
     def replay_dead(
         self, request: HttpRequest, queryset: QuerySet[OutboxEntry]
     ) -> HttpResponse | None:
-        """Gives the dead ones of the selected entries all their attempts again."""
-        dead = queryset.filter(status=OutboxStatus.DEAD)
-        count = sum(self._replay(request, entry) for entry in dead)
-        level = messages.SUCCESS if count else messages.ERROR
-        self.message_user(request, f"Dead entries that are delivered again: {count}", level)
+        """Gives dead entries all their attempts again, after showing why they died."""
+        if asked := self.ask_first(request, queryset, REPLAY, _cells):
+            return asked
+        for entry in queryset:
+            self.attempt(request, partial(self._replay, request, entry))
         return self.back(queryset)
 
-    def _replay(self, request: HttpRequest, entry: Any) -> bool:
-        try:
-            replay(entry)
-        except Conflict:
-            return False  # somebody else was faster
+    def _replay(self, request: HttpRequest, entry: Any) -> str:
+        replay(entry)
         self.log_change(request, entry, "Replayed")
-        return True
+        return f"{entry} is delivered again"
+
+
+def _cells(entry: OutboxEntry) -> list[Any]:
+    state = badge(OutboxStatus(entry.status).label, TONES[entry.status])
+    return [object_link(entry), entry.kind, entry.destination, state, entry.last_error]

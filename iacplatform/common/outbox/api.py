@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
+from iacplatform.common.idempotency import idempotent_actions
 from iacplatform.common.models import OutboxEntry, OutboxStatus
 from iacplatform.common.outbox.entries import replay
 
@@ -57,6 +58,7 @@ class OutboxEntryFilter(django_filters.FilterSet):  # type: ignore[misc]
         fields: list[str] = []
 
 
+@idempotent_actions("replay")
 class OutboxEntryViewSet(ListModelMixin, GenericViewSet[OutboxEntry]):
     """Entries, newest first."""
 

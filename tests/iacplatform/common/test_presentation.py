@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from iacplatform.common.presentation import badge, duration_text, moment
+from iacplatform.common.presentation import badge, duration_text, moment, public_url
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,18 @@ def test_what_did_not_happen_has_no_moment() -> None:
 
 def test_the_text_of_a_badge_is_escaped() -> None:
     assert badge("<b>", "bad") == '<span class="badge badge-bad">&lt;b&gt;</span>'
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://example.com/hook", "https://example.com/hook"),
+        ("https://me:pass@example.com:8443/hook", "https://****@example.com:8443/hook"),
+        ("https://example.com/?key=pass&id=", "https://example.com/?key=****&id=****"),
+        ("https://example.com/?pass", "https://example.com/?****"),
+        ("https://example.com/#pass", "https://example.com/#****"),
+        ("", ""),
+    ],
+)
+def test_an_address_is_shown_without_what_may_be_a_password(url: str, shown: str) -> None:
+    assert public_url(url) == shown

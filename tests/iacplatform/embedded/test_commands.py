@@ -99,7 +99,25 @@ def test_up_stays_with_a_plan_that_the_printed_command_approves(run_dir: Path) -
     assert processes_of(run_dir) == []
 
 
-@pytest.mark.parametrize("arguments", [[], ["demo"], ["up"], ["bench"]])
+def test_bench_api_measures_two_small_installations_and_leaves_nothing(run_dir: Path) -> None:
+    result = subprocess.run(
+        [*COMMAND, "bench-api", "--quick", "--run-dir", str(run_dir)],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    for endpoint in ("/workspaces", "/tasks/{task}/logs"):
+        assert re.search(rf"│ {re.escape(endpoint)} +│ 100 +│ \d+ +│ [\d.]+ +│", result.stdout), (
+            endpoint
+        )
+    assert re.fullmatch(r"list_p95_growth=\d+\.\d\d", result.stdout.splitlines()[-1])
+    assert processes_of(run_dir) == []
+
+
+@pytest.mark.parametrize("arguments", [[], ["demo"], ["up"], ["bench"], ["bench-api"]])
 def test_help_says_what_a_command_does(arguments: list[str]) -> None:
     result = subprocess.run(
         [*COMMAND, *arguments, "--help"], capture_output=True, text=True, check=True

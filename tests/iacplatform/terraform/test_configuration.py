@@ -292,7 +292,13 @@ def test_remote_data_is_read_over_http() -> None:
                 ]
             }
         },
-        "locals": {"network": "${jsondecode(data.http.remote_network.response_body).outputs}"},
+        "locals": {
+            "network": "${merge({ for name, output in"
+            " jsondecode(data.http.remote_network.response_body).outputs :"
+            " name => output if !output.sensitive }, { for name, output in"
+            " jsondecode(data.http.remote_network.response_body).outputs :"
+            " name => sensitive(output) if output.sensitive })}"
+        },
     }
 
 

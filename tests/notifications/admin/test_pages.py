@@ -76,7 +76,9 @@ def test_nothing_is_changed_by_a_form(browser: Client) -> None:
 def test_a_notification_is_switched_off_and_on(browser: Client) -> None:
     config = NotificationFactory.create(name="ops", custom_headers={"X-Key": "swordfish"})
 
-    assert messages(act(browser, "disable", config)) == ["ops is disabled"]
+    assert "what waits to be sent is given up" in text(act(browser, "disable", config))
+    disabled = act(browser, "disable", config, confirmed="yes")
+    assert messages(disabled) == ["ops is disabled"]
     config.refresh_from_db()
     assert (config.enabled, config.custom_headers) == (False, {"X-Key": "swordfish"})
     assert messages(act(browser, "enable", config)) == ["ops is enabled"]
@@ -96,7 +98,7 @@ def test_who_may_only_look_cannot_act(receiver: Service) -> None:
     config = NotificationFactory.create(endpoint_url=receiver.url)
     browser = signed_in(colleague("view_notificationconfig"))
     assert 'value="disable"' not in text(browser.get(page(config)))
-    act(browser, "disable", config)
+    act(browser, "disable", config, confirmed="yes")
     act(browser, "send_a_test", config)
 
     config.refresh_from_db()
@@ -120,11 +122,16 @@ def test_a_message_that_was_given_up_is_sent_again_from_its_page(
     ):
         assert shown in body, shown
 
-    assert messages(act(browser, "replay_failed", log)) == ["Messages that are sent again: 1"]
+    assert "The receiver answered 500" in text(act(browser, "replay_failed", log))
+    log.refresh_from_db()
+    assert log.status == "failed"
+    sent = act(browser, "replay_failed", log, confirmed="yes")
+    assert messages(sent) == [f"Message {log.log_id} is sent again"]
     deliver_all()
     log.refresh_from_db()
     assert log.status == "success"
-    assert messages(act(browser, "replay_failed", log)) == ["Messages that are sent again: 0"]
+    again = act(browser, "replay_failed", log, confirmed="yes")
+    assert messages(again) == ["Only a message that was given up can be sent again"]
 
 
 def test_the_page_of_a_task_shows_its_messages(browser: Client) -> None:

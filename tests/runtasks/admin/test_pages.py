@@ -62,7 +62,9 @@ def test_nothing_is_changed_by_a_form(browser: Client) -> None:
 def test_a_run_task_is_switched_off_and_on(browser: Client) -> None:
     run_task = RunTaskFactory.create(name="policy", endpoint_url=NOWHERE)
 
-    assert messages(act(browser, "disable", run_task)) == ["policy is disabled"]
+    assert "not even where they are mandatory" in text(act(browser, "disable", run_task))
+    disabled = act(browser, "disable", run_task, confirmed="yes")
+    assert messages(disabled) == ["policy is disabled"]
     run_task.refresh_from_db()
     assert not run_task.enabled
     assert messages(act(browser, "enable", run_task)) == ["policy is enabled"]
@@ -82,7 +84,7 @@ def test_who_may_only_look_cannot_act(service: Service) -> None:
     run_task = RunTaskFactory.create(endpoint_url=service.url)
     browser = signed_in(colleague("view_runtask"))
     assert 'value="disable"' not in text(browser.get(page(run_task)))
-    act(browser, "disable", run_task)
+    act(browser, "disable", run_task, confirmed="yes")
     act(browser, "send_a_test", run_task)
     run_task.refresh_from_db()
     assert run_task.enabled

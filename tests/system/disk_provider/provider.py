@@ -1,11 +1,11 @@
 """A real provider whose resources are files on this disk: what a test changes there has drifted.
 
-The engine runs it as a process of its own, over the plugin protocol; it needs the packages that
-``requirements.txt`` locks. A resource is one JSON file ``{"id", "content", "tags", "secret"}``. While a file
-``<path>.slow`` is there, reading the resource takes its time.
+The engine runs it as a process of its own, over the plugin protocol, which the package ``tf`` speaks.
+A resource is one JSON file ``{"id", "content", "tags", "secret"}``. While a file ``<path>.slow`` is there,
+reading the resource takes its time.
 """
 
-# mypy: disable-error-code="import-not-found, misc, no-any-return"
+# mypy: disable-error-code="misc, no-any-return"
 
 import json
 import time

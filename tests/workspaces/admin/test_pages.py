@@ -4,7 +4,7 @@ import pytest
 from django.contrib import admin
 from django.db import connection
 from django.db.models import Model
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
@@ -14,6 +14,7 @@ from iacplatform.accounts.audit.models import AuditEntry
 from iacplatform.accounts.models import APIToken, User
 from iacplatform.accounts.oidc.models import OIDCIdentity
 from iacplatform.common.models import OutboxEntry
+from notifications.models import NotificationConfig
 from runtasks.models import RunTask, RunTaskResult, WorkspaceRunTask
 from tests.admin_pages import act, address, list_page, page, planned_task, refusals, text
 from tests.factories import (
@@ -23,20 +24,32 @@ from tests.factories import (
     RemoteDataFactory,
     ResourceChangeFactory,
     ResourceFactory,
+    SetVariableFactory,
     StateVersionFactory,
     UserFactory,
     VariableFactory,
+    VariableSetFactory,
 )
 from tests.runtasks.factories import AttachmentFactory, ResultFactory
 from tests.workspaces.admin.consequences import write_consequences
 from tests.workspaces.drift.checks import one_row_of_each
+from triggers.models import RunTrigger
+from workspaces.cmdb.models import ExternalSource
 from workspaces.models import (
     AppliedState,
     ConfigurationVersion,
+    EngineVersion,
     RemoteDataToken,
     ResourceChange,
+    ResourceCodeVersion,
+    ResourceDependency,
+    ResourceSnapshot,
+    SetVariable,
+    StateCheckpoint,
     StateVersion,
     TaskPlan,
+    TaskSnapshot,
+    VariableSet,
     Workspace,
     WorkspaceOutput,
     WorkspaceRemoteData,
@@ -48,6 +61,7 @@ from workspaces.services.variables import update_variable
 
 pytestmark = pytest.mark.django_db
 SECRET = "hunter2-do-not-show"
+SECRET_URL = f"https://robot:{SECRET}@hooks.example.com/hook?key={SECRET}#{SECRET}"
 
 
 def one_of_each(name: str, user: User) -> WorkspaceTask:
@@ -56,9 +70,16 @@ def one_of_each(name: str, user: User) -> WorkspaceTask:
     workspace = task.workspace
     WorkspaceTask.objects.filter(pk=task.pk).update(created_by=user)
     VariableFactory.create(workspace=workspace, created_by=user)
+    variable_set = VariableSetFactory.create(created_by=user)
+    SetVariableFactory.create(variable_set=variable_set, created_by=user)
     OutputFactory.create(workspace=workspace)
     RemoteDataFactory.create(workspace=workspace)
-    ResourceFactory.create(workspace=workspace, created_by=user)
+    resource = ResourceFactory.create(workspace=workspace, created_by=user)
+    ResourceDependency.objects.create(
+        resource=resource,
+        depends_on=ResourceFactory.create(workspace=workspace),
+        created_by=user,
+    )
     ConfigurationVersion.objects.create(
         workspace=workspace,
         archive=SECRET.encode(),
@@ -67,8 +88,14 @@ def one_of_each(name: str, user: User) -> WorkspaceTask:
         file_count=1,
         created_by=user,
     )
-    StateVersionFactory.create(workspace=workspace, task=task, created_by=user)
+    state = StateVersionFactory.create(workspace=workspace, task=task, created_by=user)
+    ResourceSnapshot.objects.create(
+        workspace=workspace, name="one", task=task, state_version=state, created_by=user
+    )
     APITokenFactory.create(user=user)
+    AuditEntry.objects.create(
+        actor=user, actor_name=user.username, via="api", action="tasks.create"
+    )
     WorkerHost.objects.create(name=name, mode="local", last_seen=timezone.now())
     EngineVersionFactory.create()
     OutboxEntry.objects.create(
@@ -91,13 +118,31 @@ def put_secrets_everywhere(task: WorkspaceTask) -> None:
     workspace.save()
     WorkspaceTask.objects.filter(pk=task.pk).update(outputs={"dsn": {"value": SECRET}})
     VariableFactory.create(workspace=workspace, sensitive=True, value=SECRET)
+    SetVariableFactory.create(sensitive=True, value=SECRET)
     OutputFactory.create(workspace=workspace, sensitive=True, output_value=SECRET)
     StateVersion.objects.update(content=content)
     TaskPlan.objects.update(plan_file=content, plan_json=content)
     AppliedState.objects.create(task=task, token=1, content=content, succeeded=True)
     APIToken.objects.update(digest=SECRET)
-    RunTask.objects.update(hmac_key=SECRET)
+    RunTask.objects.update(hmac_key=SECRET, endpoint_url=SECRET_URL)
+    NotificationConfig.objects.update(secret=SECRET, endpoint_url=SECRET_URL)
+    ExternalSource.objects.update(api_endpoint=SECRET_URL)
+    EngineVersion.objects.update(download_url=SECRET_URL)
+    RunTaskResult.objects.update(endpoint_url=SECRET_URL)
     RunTaskResult.objects.update(access_token=SECRET)
+    TaskSnapshot.objects.filter(task=task).update(
+        outputs=[{"output_value": SECRET}], provider_config={"provider": {"aws": {"key": SECRET}}}
+    )
+    StateCheckpoint.objects.create(
+        task=task, token=1, serial=1, content=content, updated_at=timezone.now()
+    )
+    ResourceChangeFactory.create(
+        task=task, changes_before={"password": SECRET}, changes_after={"password": SECRET}
+    )
+    ResourceCodeVersion.objects.filter(resource__workspace=workspace).update(
+        tf_code={"resource": {"x": {"y": {"password": SECRET}}}}
+    )
+    OutboxEntry.objects.update(token="5ec2e75e-0000-4000-8000-5ec2e75ec2e7", status="dead")
     RemoteDataToken.objects.create(
         digest=SECRET, source_workspace=workspace, task=task, expires_at=timezone.now()
     )
@@ -121,7 +166,60 @@ def test_no_page_shows_a_secret(browser: Client, operator: User) -> None:
     for url in pages:
         body = text(browser.get(url))
         assert SECRET not in body, url
+        assert "5ec2e75e-0000-4000-8000-5ec2e75ec2e7" not in body, url
         assert operator.password not in body, url
+
+
+def test_no_page_that_asks_shows_a_secret(browser: Client, operator: User) -> None:
+    """The confirmation page of every action of every model, as it is asked of its newest row."""
+    put_secrets_everywhere(one_of_each("shop", operator))
+    asked = 0
+    for model, model_admin in admin.site._registry.items():
+        row = model._base_manager.order_by("-pk").first()
+        for action in getattr(model_admin, "actions", None) or ():
+            if row is None or action in ACTS_AT_ONCE:
+                continue
+            response = act(browser, action, row)
+            assert SECRET not in text(response), (model, action)
+            asked += "confirmation" in response.context
+    assert asked >= 15
+
+
+# What nobody regrets does not ask; `test_fetching` and its like see what a trial shows.
+ACTS_AT_ONCE = {
+    "enable",
+    "send_a_test",
+    "pull",
+    "sync",
+    "check_now",
+    "switch_on",
+    "switch_off",
+    "revoke",
+}
+
+
+def test_only_actions_that_nobody_regrets_act_at_once(browser: Client, operator: User) -> None:
+    one_of_each("shop", operator)
+    for model, model_admin in admin.site._registry.items():
+        row = model._base_manager.order_by("-pk").first()
+        for action in set(getattr(model_admin, "actions", None) or ()) - ACTS_AT_ONCE:
+            assert row is not None
+            response = act(browser, action, row)
+            refused = action == "resolve_interruption"  # there is none
+            trigger = model is RunTrigger and action == "disable"  # switched on again as easily
+            assert "confirmation" in response.context or refused or trigger, (model, action)
+
+
+def test_what_services_write_no_form_may(operator: User) -> None:
+    """Only rows that have no service of their own have forms: users, groups, organizations …"""
+    request = RequestFactory().get("/")
+    request.user = operator
+    writable = {
+        model._meta.label
+        for model, model_admin in admin.site._registry.items()
+        if model_admin.has_change_permission(request) or model_admin.has_add_permission(request)
+    }
+    assert {label for label in writable if label.split(".")[0] not in {"accounts", "auth"}} == set()
 
 
 def test_a_value_that_is_not_sensitive_is_shown_on_its_own_page(browser: Client) -> None:
@@ -139,9 +237,13 @@ def test_values_from_before_a_variable_became_sensitive_are_hidden_too(browser: 
 READ_ONLY = [
     ConfigurationVersion,
     OutboxEntry,
+    ResourceDependency,
+    ResourceSnapshot,
     RunTask,
     RunTaskResult,
+    SetVariable,
     StateVersion,
+    VariableSet,
     Workspace,
     WorkspaceOutput,
     WorkspaceRemoteData,

@@ -10,9 +10,9 @@ from executor.core.outcome import ApplyOutput, StageOutcome
 from executor.pipeline import close_stage
 from iacplatform.accounts.models import User
 from tests.admin_pages import list_page, page, planned_task, text
-from tests.domain import a_task, a_workspace
+from tests.domain import a_running_task, a_task, a_workspace
 from tests.interruptions import a_state, an_applying_task, an_interrupted_task, save_state
-from workspaces.models import TaskStage, Workspace, WorkspaceTask
+from workspaces.models import TaskStage, TaskTransition, Workspace, WorkspaceTask
 from workspaces.services.interruptions import resolve_interruption
 from workspaces.services.locks import lock_workspace
 from workspaces.services.queue import start_next
@@ -145,8 +145,35 @@ def test_a_task_queued_behind_a_change_that_goes_on_needs_none(browser: Client) 
     assert attention(browser, "queue") == []
 
 
+def test_tasks_are_found_by_what_their_open_stage_does(browser: Client) -> None:
+    ready, at_gate = a_running_task(name="ready"), a_running_task(name="gate")
+    TaskStage.objects.filter(task=at_gate).update(status="waiting")
+    runs, _ = an_applying_task()
+    assert found(browser, open_stage="ready") == [ready.pk]
+    assert found(browser, open_stage="waiting") == [at_gate.pk]
+    assert found(browser, open_stage="running") == [runs.pk]
+
+
+def test_tasks_that_have_waited_for_long_are_found(browser: Client) -> None:
+    old, new = planned_task("old"), planned_task("new")
+    ended = a_task(a_workspace("ended"))
+    WorkspaceTask.objects.filter(pk=ended.pk).update(status="failed")
+    for task in (old, ended):
+        moved = timezone.now() - timedelta(hours=2)
+        TaskTransition.objects.filter(task=task).update(created_at=moved)
+    assert found(browser, unmoved="1h", status__exact="apply_pending") == [old.pk]
+    assert found(browser, unmoved="1d") == []
+    assert found(browser, status__exact="apply_pending") == [new.pk, old.pk]
+
+
 def test_an_unknown_filter_value_finds_everything(browser: Client) -> None:
     task = a_task(a_workspace())
-    unknown = {"attention": "x", "interrupted": "x", "workspace__id__exact": "x"}
+    unknown = {
+        "attention": "x",
+        "open_stage": "x",
+        "unmoved": "x",
+        "interrupted": "x",
+        "workspace__id__exact": "x",
+    }
     body = text(browser.get(list_page(WorkspaceTask, **unknown)))
     assert page(task) in body

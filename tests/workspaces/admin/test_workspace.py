@@ -1,13 +1,16 @@
 """Workspaces: what the list shows, and the lock."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
 from tests.admin_pages import act, list_page, messages, page, planned_task, text
 from tests.domain import a_task, a_user, a_workspace
-from tests.factories import StateVersionFactory
+from tests.factories import StateVersionFactory, TaskFactory
 from tests.interruptions import a_state, an_interrupted_task
 from workspaces.models import Workspace
 from workspaces.services.locks import lock_workspace
@@ -17,9 +20,13 @@ pytestmark = pytest.mark.django_db
 
 def test_asking_the_queue_starts_what_may_start(browser: Client) -> None:
     task = a_task(a_workspace())
-    response = act(browser, "ask_the_queue", task.workspace)
+    asked = text(act(browser, "ask_the_queue", task.workspace))
+    assert f'<a href="{page(task)}">task #{task.pk}</a>' in asked
+    task.refresh_from_db()
+    assert task.status == "pending"
+    response = act(browser, "ask_the_queue", task.workspace, confirmed="yes")
     assert messages(response) == [f"shop: started #{task.pk}"]
-    again = act(browser, "ask_the_queue", task.workspace)
+    again = act(browser, "ask_the_queue", task.workspace, confirmed="yes")
     assert messages(again) == ["shop: nothing may start now"]
 
 
@@ -49,8 +56,8 @@ def test_unlocking_shows_who_and_why_first_and_is_remembered(browser: Client) ->
     assert "<td>maintenance</td>" in body
     workspace.refresh_from_db()
     assert workspace.is_locked
-    response = act(browser, "unlock", workspace, confirmed="yes")
-    sentence = "shop is unlocked; it was locked by ada: maintenance"
+    response = act(browser, "unlock", workspace, confirmed="yes", note="ada is away")
+    sentence = "shop is unlocked; it was locked by ada: maintenance (unlocked because: ada is away)"
     assert messages(response) == [sentence]
     assert LogEntry.objects.get().change_message == sentence
     workspace.refresh_from_db()
@@ -113,3 +120,26 @@ def test_providers_are_named_whatever_was_configured(
     response = browser.get(page(workspace))
     assert response.status_code == 200
     assert f'<div class="readonly">{shown}</div>' in text(response)
+
+
+def test_the_page_of_a_workspace_shows_how_long_its_states_are_kept(
+    browser: Client, settings: Settings
+) -> None:
+    settings.STATE_KEEP_DAYS = 90
+    workspace = a_workspace(state_keep_versions=0)
+    body = text(browser.get(page(workspace)))
+    assert "versions all · days 90 (the platform&#x27;s)" in body
+
+
+def test_workspaces_in_which_one_task_after_another_fails_are_found(browser: Client) -> None:
+    ended = {"failed": True, "completed_at": timezone.now()}
+    failing, mended, few, long_ago = (a_workspace(name) for name in ("a", "b", "c", "d"))
+    TaskFactory.create_batch(3, workspace=failing, **ended)
+    TaskFactory.create(workspace=failing)  # one that has not ended says nothing
+    TaskFactory.create_batch(3, workspace=mended, **ended)
+    TaskFactory.create(workspace=mended, status="applied", completed_at=timezone.now())
+    TaskFactory.create_batch(2, workspace=few, **ended)
+    old = timezone.now() - timedelta(days=2)
+    TaskFactory.create_batch(3, workspace=long_ago, failed=True, completed_at=old)
+    shown = browser.get(list_page(Workspace, failing="yes")).context["cl"].result_list
+    assert [workspace.pk for workspace in shown] == [failing.pk]

@@ -7,7 +7,7 @@ from django.db import connection
 from rest_framework.test import APIClient
 
 from iacplatform.accounts.models import User
-from tests.factories import TaskFactory, api_token, approvable_task
+from tests.factories import RemoteDataFactory, TaskFactory, api_token, approvable_task
 from workspaces.models import Workspace
 from workspaces.task_status import TaskStatus, TaskType
 
@@ -62,6 +62,26 @@ def test_an_incomplete_snapshot_is_not_applied(
     answer = api.post(f"{tasks}/{task.pk}/confirm-apply")
     assert answer.status_code == 409
     assert answer.json()["code"] == "snapshot_invalid"
+
+
+def test_an_apply_is_refused_once_a_source_shares_no_more(
+    api: APIClient, tasks: str, workspace: Workspace
+) -> None:
+    """What was read for the plan is not used without leave; sharing again lets it through."""
+    remote = RemoteDataFactory.create(workspace=workspace)
+    fields = ("remote_data_id", "source_workspace_id", "data_name")
+    task = approvable_task(
+        workspace, remote_data=[{name: getattr(remote, name) for name in fields}]
+    )
+    source = Workspace.objects.filter(pk=remote.source_workspace_id)
+    source.update(outputs_sharing="none")
+    answer = api.post(f"{tasks}/{task.pk}/confirm-apply")
+    assert (answer.status_code, answer.json()["code"]) == (409, "snapshot_invalid")
+    assert remote.data_name in answer.json()["error"]
+    task.refresh_from_db()
+    assert task.status == TaskStatus.APPLY_PENDING
+    source.update(outputs_sharing="all")
+    assert api.post(f"{tasks}/{task.pk}/confirm-apply").status_code == 200
 
 
 def test_a_snapshot_whose_versions_are_gone_is_not_applied(

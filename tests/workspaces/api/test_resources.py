@@ -1,12 +1,13 @@
 """Resources over the REST API."""
 
+import json
 from typing import Any
 
 import pytest
 from rest_framework.test import APIClient
 
-from tests.factories import ResourceFactory, WorkspaceFactory
-from workspaces.models import Workspace, WorkspaceResource, WorkspaceTask
+from tests.factories import ResourceFactory, TaskFactory, WorkspaceFactory
+from workspaces.models import TaskPlan, Workspace, WorkspaceResource, WorkspaceTask
 
 CODE = {"module": {"aws_vpc_main": {"source": "./vpc", "cidr": "10.0.0.0/16"}}}
 NEW = {"resource_type": "aws_vpc", "resource_name": "main", "tf_code": CODE}
@@ -148,11 +149,15 @@ def test_an_import_is_made_whole_or_not_at_all(
         {"resource": {"1": {"a": {}}}},
         {"module": {"a b": {}}},
         {"resource": {"aws_vpc": [{"main": {}}, {"main": {}}]}},
+        {"resource": {"module": {"a": {}}}, "module": {"a": {"source": "./a"}}},
+        "resource aws_vpc main {}\nresource aws_vpc main {}",
+        "resource aws_vpc main { x = }",
+        "data aws_ami x {}",
+        "",
+        5,
     ],
 )
-def test_what_cannot_be_imported_is_refused(
-    api: APIClient, resources: str, code: dict[str, Any]
-) -> None:
+def test_what_cannot_be_imported_is_refused(api: APIClient, resources: str, code: Any) -> None:
     answer = api.post(f"{resources}/import", {"tf_code": code})
     assert answer.status_code == 400
     assert list(answer.json()["fields"]) == ["tf_code"]
@@ -208,6 +213,7 @@ def test_nothing_changes_under_a_lock(
         api.delete(url),
         api.post(f"{url}/restore"),
         api.post(f"{url}/versions/1/rollback"),
+        api.put(f"{url}/dependencies", {"depends_on": []}),
     ]
     for answer in answers:
         assert answer.status_code == 423
@@ -226,8 +232,13 @@ def test_a_resource_of_another_workspace_is_not_found(api: APIClient, resources:
         api.get(f"{url}/versions"),
         api.get(f"{url}/versions/1"),
         api.post(f"{url}/versions/1/rollback"),
+        api.get(f"{url}/versions/compare?from=1&to=1"),
+        api.get(f"{url}/dependencies"),
+        api.put(f"{url}/dependencies", {"depends_on": []}),
     ]
     assert {answer.status_code for answer in answers} == {404}
+    foreign.refresh_from_db()
+    assert foreign.is_active
 
 
 def test_a_list_is_searched_and_sorted(
@@ -239,3 +250,192 @@ def test_a_list_is_searched_and_sorted(
     items = api.get(f"{resources}?ordering=-resource_id").json()["items"]
     assert [item["resource_name"] for item in items] == ["c", "b", "a"]
     assert "tf_code" not in items[0]
+
+
+def test_a_change_that_was_made_against_an_older_version_is_409(
+    api: APIClient, resources: str, workspace: Workspace
+) -> None:
+    resource = ResourceFactory.create(workspace=workspace)
+    url = f"{resources}/{resource.pk}"
+    assert api.put(url, {"tf_code": CODE, "version": 1}).json()["version"] == 2
+    stale = api.put(url, {"tf_code": CODE, "version": 1})
+    assert stale.status_code == 409
+    assert (stale.json()["code"], stale.json()["current_version"]) == ("version_conflict", 2)
+    assert api.put(url, {"tf_code": CODE, "version": 0}).status_code == 400
+    assert resource.versions.count() == 2
+
+
+def test_two_versions_are_compared_path_by_path(
+    api: APIClient, resources: str, workspace: Workspace
+) -> None:
+    code: dict[str, Any] = {"module": {"vpc": {"cidr": "10.0.0.0/16", "tags": {"a b": 1}}}}
+    resource = ResourceFactory.create(workspace=workspace, tf_code=code)
+    url = f"{resources}/{resource.pk}"
+    code["module"]["vpc"] |= {"cidr": "10.1.0.0/16", "tags": {"a b": 2, "c": 3}, "zones": [1]}
+    api.put(url, {"tf_code": code, "variables": {"a": 1}})
+    body = api.get(f"{url}/versions/compare?from=1&to=2").json()
+    assert body == {
+        "from_version": 1,
+        "to_version": 2,
+        "tf_code": {
+            "module.vpc.cidr": {"before": "10.0.0.0/16", "after": "10.1.0.0/16"},
+            'module.vpc.tags["a b"]': {"before": 1, "after": 2},
+            "module.vpc.tags.c": {"before": None, "after": 3},
+            "module.vpc.zones": {"before": None, "after": [1]},
+        },
+        "variables": {"a": {"before": None, "after": 1}},
+    }
+    same = api.get(f"{url}/versions/compare?from=2&to=2").json()
+    assert (same["tf_code"], same["variables"]) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("", 400),
+        ("?from=1", 400),
+        ("?from=a&to=1", 400),
+        ("?from=0&to=1", 400),
+        ("?from=1&to=9", 404),
+    ],
+)
+def test_a_comparison_names_two_versions_that_are_there(
+    api: APIClient, resources: str, workspace: Workspace, query: str, status: int
+) -> None:
+    resource = ResourceFactory.create(workspace=workspace)
+    answer = api.get(f"{resources}/{resource.pk}/versions/compare{query}")
+    assert answer.status_code == status
+
+
+def vpc_and_subnet(workspace: Workspace) -> tuple[WorkspaceResource, WorkspaceResource]:
+    """The second refers to the first."""
+    vpc = ResourceFactory.create(
+        workspace=workspace, resource_type="aws_vpc", resource_name="main", tf_code=CODE
+    )
+    code = {"resource": {"aws_subnet": {"a": {"vpc_id": "${module.aws_vpc_main.id}"}}}}
+    subnet = ResourceFactory.create(
+        workspace=workspace, resource_type="aws_subnet", resource_name="a", tf_code=code
+    )
+    return vpc, subnet
+
+
+def test_dependencies_are_said_and_computed(
+    api: APIClient, resources: str, workspace: Workspace
+) -> None:
+    vpc, subnet = vpc_and_subnet(workspace)
+    other = ResourceFactory.create(workspace=workspace, resource_name="other")
+    url = f"{resources}/{subnet.pk}/dependencies"
+    implicit = {"id": vpc.pk, "resource_id": "aws_vpc.main", "dependency_type": "implicit"}
+    assert api.get(url).json() == {"depends_on": [implicit], "dependents": []}
+    body = api.put(url, {"depends_on": [other.pk]}).json()
+    explicit = {
+        "id": other.pk,
+        "resource_id": "null_resource.other",
+        "dependency_type": "explicit",
+    }
+    assert body == {"depends_on": [implicit, explicit], "dependents": []}
+    needed = api.get(f"{resources}/{other.pk}/dependencies").json()
+    assert [each["resource_id"] for each in needed["dependents"]] == ["aws_subnet.a"]
+    assert api.put(url, {"depends_on": []}).json() == {"depends_on": [implicit], "dependents": []}
+
+
+def test_dependencies_stay_in_the_workspace_and_close_no_cycle(
+    api: APIClient, resources: str, workspace: Workspace
+) -> None:
+    """F52: neither a foreign resource nor a deleted one, nor itself, nor a way back."""
+    vpc, subnet = vpc_and_subnet(workspace)
+    third = ResourceFactory.create(workspace=workspace)
+    foreign = ResourceFactory.create(workspace=WorkspaceFactory.create())
+    gone = ResourceFactory.create(workspace=workspace, is_active=False)
+    url = f"{resources}/{vpc.pk}/dependencies"
+    assert api.put(f"{resources}/{third.pk}/dependencies", {"depends_on": [subnet.pk]}).json()
+    for refused in (vpc, foreign, gone, subnet, third):
+        answer = api.put(url, {"depends_on": [refused.pk]})
+        assert answer.status_code == 400, refused
+        assert list(answer.json()["fields"]) == ["depends_on"]
+    assert api.get(url).json()["depends_on"] == []
+
+
+def test_what_others_depend_on_is_deleted_by_force_only(
+    api: APIClient, resources: str, workspace: Workspace
+) -> None:
+    vpc, subnet = vpc_and_subnet(workspace)
+    url = f"{resources}/{vpc.pk}"
+    refused = api.delete(url)
+    assert refused.status_code == 409
+    body = refused.json()
+    assert (body["code"], body["dependents"]) == ("has_dependents", ["aws_subnet.a"])
+    assert body["requires_force"] is True
+    assert api.delete(f"{url}?force=perhaps").status_code == 400
+    assert api.delete(f"{url}?force=true").status_code == 204
+    assert api.delete(f"{resources}/{subnet.pk}").status_code == 204
+
+
+def test_hcl_is_imported_and_exported(api: APIClient, resources: str, workspace: Workspace) -> None:
+    text = (
+        'resource "aws_vpc" "main" {\n  cidr = var.cidr\n  tags = {\n    Name = "a-${var.name}"\n'
+        '  }\n\n  lifecycle {\n    prevent_destroy = true\n  }\n}\n\nmodule "b" {\n  source = "./b"\n}\n'
+    )
+    assert api.post(f"{resources}/import", {"tf_code": text}).json()["count"] == 2
+    answer = api.get(f"{resources}/export/hcl")
+    assert answer.status_code == 200
+    assert answer["Content-Type"] == "text/plain; charset=utf-8"
+    name = f"{workspace.workspace_id}-resources.tf"
+    assert answer["Content-Disposition"] == f'attachment; filename="{name}"'
+    vpc, module = text.split("\n\nmodule")
+    assert answer.content.decode() == f"# aws_vpc.main\n{vpc}\n\n# module.b\nmodule{module}"
+
+
+def test_an_export_is_read_again_as_the_same(api: APIClient, resources: str) -> None:
+    code: dict[str, Any] = {
+        "aws_sg": {"a": {"ingress": [{"port": 1}, {"port": 2}], "text": 'q"\n$${x} ${var.a}'}},
+        "null_resource": {"b": {"triggers": {"a b": "${aws_sg.a.id}"}, "depends_on": ["aws_sg.a"]}},
+    }
+    api.post(f"{resources}/import", {"tf_code": {"resource": code}})
+    text = api.get(f"{resources}/export/hcl").content.decode()
+    other = WorkspaceFactory.create()
+    there = f"/api/v1/workspaces/{other.workspace_id}/resources"
+    assert api.post(f"{there}/import", {"tf_code": text}).status_code == 201
+    assert api.get(f"{there}/export/hcl").content.decode() == text
+    copied = {each.resource_id: each.current_version for each in other.resources.active()}
+    assert copied["aws_sg.a"] is not None
+    assert copied["aws_sg.a"].tf_code == {"resource": {"aws_sg": {"a": code["aws_sg"]["a"]}}}
+
+
+def test_an_export_leaves_deleted_resources_out_and_names_what_it_cannot_write(
+    api: APIClient, resources: str, workspace: Workspace
+) -> None:
+    ResourceFactory.create(workspace=workspace, is_active=False)
+    assert api.get(f"{resources}/export/hcl").content == b""
+    code = {"resource": {"null_resource": {"x": {"text": "${open"}}}}
+    ResourceFactory.create(workspace=workspace, resource_name="x", tf_code=code)
+    answer = api.get(f"{resources}/export/hcl")
+    assert answer.status_code == 409
+    assert "null_resource.x" in answer.json()["error"]
+
+
+def test_the_newest_plan_tells_what_are_nested_blocks(
+    api: APIClient, resources: str, workspace: Workspace
+) -> None:
+    code = {"resource": {"aws_s3_bucket": {"a": {"versioning": {"enabled": True}}}}}
+    ResourceFactory.create(workspace=workspace, tf_code=code)
+    assert "versioning = {" in api.get(f"{resources}/export/hcl").content.decode()
+    block = {"versioning": [{"enabled": {"constant_value": True}}]}
+    resource = {"address": "aws_s3_bucket.a", "expressions": block}
+    plan = {"configuration": {"root_module": {"resources": [resource]}}}
+    for content in (b"no plan", json.dumps(plan).encode()):
+        task = TaskFactory.create(workspace=workspace)
+        TaskPlan.objects.create(task=task, plan_file=b"", plan_json=content)
+        exported = api.get(f"{resources}/export/hcl").content.decode()
+        assert ("versioning {" in exported) == (content != b"no plan")
+
+
+def test_resources_are_not_deployed_where_an_archive_is_planned(
+    api: APIClient, resources: str, workspace: Workspace
+) -> None:
+    """F29: they would be no part of the plan."""
+    resource = ResourceFactory.create(workspace=workspace)
+    Workspace.objects.filter(pk=workspace.pk).update(configuration_source="archive")
+    answer = api.post(f"{resources}/deploy", {"resource_ids": [resource.pk]})
+    assert answer.status_code == 409
+    assert not WorkspaceTask.objects.exists()

@@ -10,6 +10,7 @@ from rest_framework.test import APIClient
 from tests.factories import (
     StateVersionFactory,
     TaskFactory,
+    UserFactory,
     VariableFactory,
     WorkspaceFactory,
     state_content,
@@ -108,6 +109,160 @@ def test_a_state_of_another_workspace_is_not_found(api: APIClient, states: str) 
     StateVersionFactory.create(workspace=WorkspaceFactory.create())
     for address in ("1", "1/download", "current"):
         assert api.get(f"{states}/{address}").status_code == 404
+
+
+def test_the_list_says_who_why_and_what_and_can_be_narrowed(
+    api: APIClient, states: str, workspace: Workspace
+) -> None:
+    task = TaskFactory.create(workspace=workspace)
+    StateVersionFactory.create(workspace=workspace, task=task, description="Applied #7")
+    StateVersionFactory.create(
+        workspace=workspace,
+        created_by=UserFactory.create(username="bob"),
+        import_source="user_upload",
+        lineage="another",
+        size_bytes=9,
+        output_count=3,
+    )
+    StateVersionFactory.create(
+        workspace=workspace, import_source="rollback", rollback_from_version=1, size_bytes=5
+    )
+    uploaded = api.get(f"{states}/2").json()
+    assert (uploaded["created_by"], uploaded["lineage"], uploaded["serial"]) == (
+        "bob",
+        "another",
+        2,
+    )
+    assert (uploaded["size_bytes"], uploaded["output_count"]) == (9, 3)
+    for query, numbers in {
+        "": [3, 2, 1],
+        "created_by=bob": [2],
+        f"task_id={task.pk}": [1],
+        "import_source=rollback": [3],
+        "is_imported=true": [2],
+        "is_rollback=false": [2, 1],
+        "lineage=another": [2],
+        "search=applied": [1],
+        "start_date=2000-01-01T00:00:00Z": [3, 2, 1],
+        "end_date=2000-01-01T00:00:00Z": [],
+        "ordering=version": [1, 2, 3],
+        "ordering=size_bytes": [3, 2, 1],
+    }.items():
+        items = api.get(f"{states}?{query}").json()["items"]
+        assert [item["version"] for item in items] == numbers, query
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "task_id=x",
+        "task_id=9999999999999999999999",
+        "import_source=x",
+        "is_rollback=x",
+        "ordering=x",
+    ],
+)
+def test_a_filter_that_says_nothing_is_refused(api: APIClient, states: str, query: str) -> None:
+    answer = api.get(f"{states}?{query}")
+    assert (answer.status_code, list(answer.json()["fields"])) == (400, [query.partition("=")[0]])
+
+
+def test_two_versions_are_compared(api: APIClient, states: str, workspace: Workspace) -> None:
+    both: list[dict[str, Any]] = [
+        {"url": "a", "secret": "hunter11"},
+        {"url": "b", "secret": "hunter22"},
+    ]
+    for outputs in both:
+        StateVersionFactory.create(workspace=workspace, content=state_content(**outputs))
+    answer = api.get(f"{states}/compare", {"from": 1, "to": 2})
+    body = answer.json()
+    assert body["before"]["serial"] == 1
+    assert body["resources"] == {
+        "added": [],
+        "changed": [],
+        "removed": [],
+        "tainted": [],
+        "unchanged": 0,
+        "counts": {"added": 0, "changed": 0, "removed": 0, "tainted": 0},
+    }
+    hidden = {"before": "***SENSITIVE***", "after": "***SENSITIVE***", "sensitive": True}
+    assert body["outputs"]["changed"] == [
+        {"name": "url", "before": "a", "after": "b", "sensitive": False},
+        {"name": "secret", **hidden},
+    ]
+    assert b"hunter" not in answer.content
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ({}, 400),
+        ({"from": 1}, 400),
+        ({"from": "x", "to": 1}, 400),
+        ({"from": 0, "to": 1}, 400),
+        ({"from": 1, "to": 2**31}, 400),
+        ({"from": 1, "to": 2}, 404),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(
+    api: APIClient, states: str, workspace: Workspace, query: dict[str, Any], status: int
+) -> None:
+    StateVersionFactory.create(workspace=workspace)
+    assert api.get(f"{states}/compare", query).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("address", "body"),
+    [
+        ("state-versions/1/rollback", {"reason": "wrong release"}),
+        ("state/rollback", {"target_version": 1, "reason": "wrong release"}),
+    ],
+)
+def test_an_older_version_is_taken_back(
+    api: APIClient, base: str, workspace: Workspace, address: str, body: dict[str, Any]
+) -> None:
+    """F30: with a serial above all others."""
+    for serial in (1, 2):
+        StateVersionFactory.create(workspace=workspace, content=state_content(serial))
+    answer = api.post(f"{base}/{address}", body, format="json")
+    assert answer.status_code == 201
+    saved = answer.json()
+    assert (saved["version"], saved["serial"], saved["rollback_from_version"]) == (3, 3, 1)
+    assert (saved["is_rollback"], saved["import_source"]) == (True, "rollback")
+    assert saved["description"] == "Rolled back to version 1: wrong release"
+    content = api.get(f"{base}/state-versions/3/retrieve").json()["data"]["content"]
+    assert content["serial"] == 3
+
+
+@pytest.mark.parametrize("target", [None, "x", 0, 2**31])
+def test_a_rollback_says_to_which_version(api: APIClient, base: str, target: Any) -> None:
+    answer = api.post(f"{base}/state/rollback", {"target_version": target}, format="json")
+    assert (answer.status_code, list(answer.json()["fields"])) == (400, ["target_version"])
+
+
+def test_an_old_version_is_deleted_and_the_newest_is_not(
+    api: APIClient, states: str, workspace: Workspace
+) -> None:
+    for _ in range(2):
+        StateVersionFactory.create(workspace=workspace)
+    answer = api.delete(f"{states}/2")
+    assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+    assert api.delete(f"{states}/1").status_code == 204
+    assert api.delete(f"{states}/1").status_code == 404
+    Workspace.objects.update(is_locked=True, locked_by="x", lock_reason="x")
+    assert api.delete(f"{states}/2").status_code == 423
+
+
+@pytest.mark.parametrize("field", ["state_keep_versions", "state_keep_days"])
+def test_a_workspace_says_how_long_its_states_are_kept(
+    api: APIClient, base: str, field: str
+) -> None:
+    assert api.get(base).json()[field] is None
+    for value in (30, 0, None):
+        assert api.patch(base, {field: value}, format="json").json()[field] == value
+    for wrong in (-1, 1.5, 10**7):
+        answer = api.patch(base, {field: wrong}, format="json")
+        assert (answer.status_code, list(answer.json()["fields"])) == (400, [field])
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from tests.factories import (
     VariableFactory,
     WorkspaceFactory,
 )
+from workspaces.api.filters import COUNTS_CAPPED_AT
 from workspaces.models import (
     EngineVersion,
     TaskPlan,
@@ -24,7 +25,7 @@ from workspaces.models import (
     WorkspaceTask,
 )
 from workspaces.services.comments import MAX_COMMENTS
-from workspaces.task_status import Phase, Stage, StageStatus, TaskStatus
+from workspaces.task_status import ExecutionMode, Phase, Stage, StageStatus, TaskStatus, TaskType
 
 
 @pytest.fixture
@@ -156,6 +157,7 @@ def test_a_list_has_pages_and_counts(api: APIClient, tasks: str, workspace: Work
         "on_hold": 2,
     }
     assert page["filter_counts"] == counts
+    assert page["total_is_exact"] is True
     for query, total in {
         "status=needs_attention": 1,
         "status=on_hold": 2,
@@ -170,6 +172,29 @@ def test_a_list_has_pages_and_counts(api: APIClient, tasks: str, workspace: Work
         "show_background=false": 5,
     }.items():
         assert api.get(f"{tasks}?{query}").json()["total"] == total, query
+
+
+def test_tasks_are_counted_no_further_than_it_matters(
+    api: APIClient, tasks: str, base: str, workspace: Workspace
+) -> None:
+    WorkspaceTask.objects.bulk_create(
+        WorkspaceTask(
+            workspace=workspace,
+            task_type=TaskType.PLAN_ONLY,
+            execution_mode=ExecutionMode.LOCAL,
+            status=TaskStatus.FAILED,
+            is_background=background,
+        )
+        for background in (False, True)
+        for _ in range(COUNTS_CAPPED_AT + 1)
+    )
+    page = api.get(tasks, {"page_size": 1}).json()
+    assert page["total"] == COUNTS_CAPPED_AT + 1
+    assert page["filter_counts_capped_at"] == COUNTS_CAPPED_AT
+    assert page["filter_counts"]["errored"] == COUNTS_CAPPED_AT
+    overview = api.get(f"{base}/overview").json()
+    assert overview["task_counts_capped_at"] == COUNTS_CAPPED_AT
+    assert overview["task_counts"] == {"failed": COUNTS_CAPPED_AT}
 
 
 def test_counts_follow_every_filter_but_the_status(

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
@@ -22,7 +24,15 @@ from tests.factories import (
     WorkspaceFactory,
     approvable_task,
 )
-from workspaces.models import ConfigurationVersion, EngineVersion, Workspace
+from workspaces.api.filters import WorkspaceFilter
+from workspaces.drift.models import DriftStatus
+from workspaces.models import (
+    ConfigurationVersion,
+    EngineVersion,
+    ResourceDependency,
+    ResourceSnapshot,
+    Workspace,
+)
 from workspaces.task_status import TaskStatus
 
 ALL = "/api/v1/workspaces"
@@ -230,8 +240,40 @@ def test_a_workspace_with_live_tasks_is_not_deleted(
     api: APIClient, base: str, workspace: Workspace
 ) -> None:
     TaskFactory.create(workspace=workspace, running=True)
-    assert api.delete(base).status_code == 409
+    TaskFactory.create(workspace=workspace)
+    for query in ("", "?force=true"):
+        refused = api.delete(f"{base}{query}")
+        assert refused.status_code == 409
+        body = refused.json()
+        assert (body["code"], body["live_tasks"]) == ("workspace_in_use", 2)
+        assert "requires_force" not in body
     assert api.get(base).status_code == 200
+
+
+def test_a_workspace_that_holds_resources_is_deleted_by_force_only(
+    api: APIClient, base: str, workspace: Workspace
+) -> None:
+    ResourceFactory.create_batch(2, workspace=workspace)
+    ResourceFactory.create(workspace=workspace, is_active=False)
+    StateVersionFactory.create(workspace=workspace, resource_count=9)
+    StateVersionFactory.create(workspace=workspace, resource_count=3)
+    refused = api.delete(base)
+    assert refused.status_code == 409
+    body = refused.json()
+    assert body["code"] == "workspace_in_use"
+    counts = (body["active_resources"], body["managed_resources"], body["requires_force"])
+    assert counts == (2, 3, True)
+    assert "2 resources in its configuration and 3 resources in its state" in body["error"]
+    assert api.delete(f"{base}?force=maybe").status_code == 400
+    assert api.delete(f"{base}?force=true").status_code == 204
+
+
+def test_a_workspace_whose_state_is_empty_again_is_deleted(
+    api: APIClient, base: str, workspace: Workspace
+) -> None:
+    StateVersionFactory.create(workspace=workspace, resource_count=9)
+    StateVersionFactory.create(workspace=workspace, resource_count=0)
+    assert api.delete(base).status_code == 204
 
 
 def test_a_locked_workspace_is_not_deleted(api: APIClient, base: str) -> None:
@@ -263,8 +305,11 @@ def test_a_workspace_is_deleted_with_all_that_is_in_it(
     ResourceChangeFactory.create(task=task)
     for made in (ResourceFactory, VariableFactory, StateVersionFactory, OutputFactory):
         made.create(workspace=workspace)
+    ResourceSnapshot.objects.create(workspace=workspace, name="one")
+    needs, needed = ResourceFactory.create_batch(2, workspace=workspace)
+    ResourceDependency.objects.create(resource=needs, depends_on=needed)
     api.post(f"{base}/unlock")
-    assert api.delete(base).status_code == 204
+    assert api.delete(f"{base}?force=true").status_code == 204
     assert not Workspace.objects.filter(pk=workspace.pk).exists()
 
 
@@ -294,9 +339,64 @@ def test_the_overview_counts_and_shows_what_is_newest(
     assert body["current_state"]["version"] == 1
 
 
+def test_the_overview_has_lock_tasks_types_and_drift(
+    api: APIClient, base: str, workspace: Workspace
+) -> None:
+    for name in ("aws_vpc", "aws_subnet", "aws_subnet"):
+        ResourceFactory.create(workspace=workspace, resource_type=name)
+    tasks = TaskFactory.create_batch(7, workspace=workspace)
+    TaskFactory.create(workspace=workspace, background=True)
+    DriftStatus.objects.create(workspace=workspace, has_drift=True, drift_count=2, severity="high")
+    api.post(f"{base}/lock", {"reason": "Moving"})
+    body = api.get(f"{base}/overview").json()
+    assert (body["locked_by"], body["lock_reason"], body["lock_task_id"]) == ("ada", "Moving", None)
+    assert body["locked_at"] is not None
+    assert list(body["resource_types"].items()) == [("aws_subnet", 2), ("aws_vpc", 1)]
+    newest = [task.pk for task in reversed(tasks)][:5]
+    assert [task["id"] for task in body["last_tasks"]] == newest
+    assert body["drift"] == {
+        "has_drift": True,
+        "drift_count": 2,
+        "severity": "high",
+        "check_status": "",
+        "last_check_at": None,
+    }
+
+
+def test_the_overview_needs_as_many_queries_for_much_as_for_little(
+    api: APIClient,
+    base: str,
+    workspace: Workspace,
+) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            api.get(f"{base}/overview")
+        return len(captured)
+
+    TaskFactory.create(workspace=workspace)
+    StateVersionFactory.create(workspace=workspace)
+    queries()  # the first call notes when the token was used
+    few = queries()
+    TaskFactory.create_batch(20, workspace=workspace, created_by=UserFactory.create())
+    ResourceFactory.create_batch(20, workspace=workspace)
+    StateVersionFactory.create_batch(3, workspace=workspace)
+    assert queries() == few
+
+
+@pytest.mark.parametrize(
+    "tags", [["a", "a"], ["a,b"], [""], ["x" * 101], [5.5, None], "a", [["a"]], ["a"] * 51]
+)
+def test_tags_are_different_texts(api: APIClient, base: str, tags: Any) -> None:
+    for answer in (api.patch(base, {"tags": tags}), api.post(ALL, {"name": "new", "tags": tags})):
+        assert answer.status_code == 400
+        assert next(iter(answer.json()["fields"])).partition(".")[0] == "tags"
+    assert api.patch(base, {"tags": [" prod ", "eu"]}).json()["tags"] == ["prod", "eu"]
+
+
 def test_the_overview_of_an_empty_workspace_has_nothing_to_show(api: APIClient, base: str) -> None:
     body = api.get(f"{base}/overview").json()
     assert body["last_task"] is None
+    assert (body["last_tasks"], body["drift"], body["resource_types"]) == ([], None, {})
     assert body["current_state"] is None
 
 
@@ -376,3 +476,18 @@ def test_limits_may_change_under_a_lock(api: APIClient, base: str) -> None:
 def test_a_persons_lock_is_not_kept_for_a_task(api: APIClient, base: str) -> None:
     locked = api.post(f"{base}/lock").json()
     assert (locked["lock_kept"], locked["lock_task_id"]) == (False, None)
+
+
+def test_equal_rows_have_their_order_too(api: APIClient) -> None:
+    made = [WorkspaceFactory.create().pk for _ in range(5)]
+    Workspace.objects.update(last_plan_at=None)
+    for ordering, expected in {"last_plan_at": made, "-last_plan_at": made[::-1]}.items():
+        pages = [
+            api.get(f"/api/v1/workspaces?ordering={ordering}&page_size=1&page={page}")
+            for page in range(1, 6)
+        ]
+        assert [page.json()["items"][0]["id"] for page in pages] == expected
+
+
+def test_a_search_looks_through_what_the_other_filters_leave() -> None:
+    assert list(WorkspaceFilter.base_filters)[-2:] == ["search", "ordering"]

@@ -7,6 +7,7 @@ from django.db import connection, transaction
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from iacplatform.accounts.models import User
+from iacplatform.common.errors import Forbidden
 from tests.domain import a_task, a_user, a_workspace, finish_plan
 from workspaces.exceptions import NotLockOwner, WorkspaceLocked
 from workspaces.models import Workspace, WorkspaceTask
@@ -76,6 +77,21 @@ def test_anothers_lock_needs_force(ada: User) -> None:
     with pytest.raises(NotLockOwner):
         unlock_workspace(workspace, user=grace)
     unlock_workspace(workspace, user=grace, force=True)
+
+    assert not workspace.is_locked
+
+
+def test_force_is_for_those_who_may(ada: User) -> None:
+    """F10: a level, not a word in the request, takes a lock from somebody."""
+    workspace, grace = a_workspace(), a_user("grace")
+    lock_workspace(workspace, user=ada, reason="release freeze")
+
+    with pytest.raises(Forbidden, match="ada; you may not force"):
+        unlock_workspace(workspace, user=grace, force=True, may_force=False)
+    with pytest.raises(NotLockOwner):
+        unlock_workspace(workspace, user=grace, may_force=False)
+    assert Workspace.objects.get(pk=workspace.pk).locked_by == "ada"
+    unlock_workspace(workspace, user=ada, force=True, may_force=False)
 
     assert not workspace.is_locked
 

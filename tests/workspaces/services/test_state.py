@@ -13,7 +13,8 @@ from workspaces.exceptions import WorkspaceLocked
 from workspaces.models import Workspace
 from workspaces.services.locks import lock_workspace
 from workspaces.services.queue import start_next
-from workspaces.services.state import roll_back, save_state_version
+from workspaces.services.state import delete_state_version, roll_back, save_state_version
+from workspaces.task_status import TaskType
 
 
 def a_state(serial: int, name: str = "one") -> bytes:
@@ -54,6 +55,8 @@ def test_lineage_serial_and_resource_count_are_stored() -> None:
 
     assert (saved.lineage, saved.serial, saved.resource_count) == ("abc", 7, 1)
     assert (saved.terraform_version, saved.size_bytes) == ("1.9.5", len(a_state(7)))
+    assert (saved.output_count, saved.import_source) == (0, "terraform_apply")
+    assert (saved.is_imported, saved.is_rollback) == (False, False)
 
 
 @pytest.mark.django_db
@@ -78,7 +81,8 @@ def test_a_rollback_carries_the_raised_serial_in_its_content() -> None:
     content = json.loads(saved.content)
     assert (saved.version, saved.serial, content["serial"]) == (3, 6, 6)
     assert content["resources"][0]["name"] == "old"
-    assert saved.rollback_from_version == 1
+    assert (saved.rollback_from_version, saved.is_rollback) == (1, True)
+    assert (saved.import_source, saved.is_imported) == ("rollback", False)
     assert saved.description == "Rolled back to version 1: wrong release"
 
 
@@ -115,3 +119,52 @@ def test_the_newest_and_the_missing_cannot_be_rolled_back_to(
 
     with pytest.raises(error):
         roll_back(workspace, version=version, user=a_user())
+
+
+@pytest.mark.django_db
+def test_an_older_version_is_deleted_and_the_numbers_go_on() -> None:
+    workspace = a_workspace()
+    for serial in (1, 2):
+        save_state_version(workspace.pk, a_state(serial))
+
+    delete_state_version(workspace, version=1)
+
+    assert save_state_version(workspace.pk, a_state(3)).version == 3
+    assert list(workspace.state_versions.values_list("version", flat=True)) == [3, 2]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("version", "error"), [(2, Conflict), (9, NotFound)])
+def test_the_newest_and_the_missing_cannot_be_deleted(version: int, error: type[Exception]) -> None:
+    workspace = a_workspace()
+    for serial in (1, 2):
+        save_state_version(workspace.pk, a_state(serial))
+
+    with pytest.raises(error):
+        delete_state_version(workspace, version=version)
+
+    assert workspace.state_versions.count() == 2
+
+
+@pytest.mark.django_db
+def test_what_a_live_task_was_planned_from_is_not_deleted() -> None:
+    workspace = a_workspace()
+    for serial in (1, 2):
+        save_state_version(workspace.pk, a_state(serial))
+    a_task(workspace, TaskType.PLAN_ONLY)
+    save_state_version(workspace.pk, a_state(3))
+
+    with pytest.raises(Conflict, match="needed by a task"):
+        delete_state_version(workspace, version=2)
+    delete_state_version(workspace, version=1)
+
+
+@pytest.mark.django_db
+def test_a_locked_workspace_keeps_all_versions() -> None:
+    workspace, user = a_workspace(), a_user()
+    for serial in (1, 2):
+        save_state_version(workspace.pk, a_state(serial))
+    lock_workspace(workspace, user=user, reason="freeze")
+
+    with pytest.raises(WorkspaceLocked):
+        delete_state_version(workspace, version=1)

@@ -1,7 +1,10 @@
 """State versions and outputs of the state."""
 
+from typing import Any
+
 from rest_framework import serializers
 
+from iacplatform.common.serializers import JSONObjectField
 from workspaces.api.serializers.fields import username_field
 from workspaces.models import StateVersion
 
@@ -11,6 +14,9 @@ class StateVersionSerializer(serializers.ModelSerializer[StateVersion]):
 
     created_by = username_field()
     task_id = serializers.IntegerField(read_only=True, allow_null=True)
+    # What the database computes has no field of its own in the framework.
+    is_imported = serializers.BooleanField(read_only=True, help_text="A person has uploaded it")
+    is_rollback = serializers.BooleanField(read_only=True, help_text="It was taken back")
 
     class Meta:
         model = StateVersion
@@ -23,7 +29,11 @@ class StateVersionSerializer(serializers.ModelSerializer[StateVersion]):
             "size_bytes",
             "terraform_version",
             "resource_count",
+            "output_count",
             "task_id",
+            "import_source",
+            "is_imported",
+            "is_rollback",
             "rollback_from_version",
             "recovered_from",
             "description",
@@ -36,6 +46,69 @@ class RollbackSerializer(serializers.Serializer[StateVersion]):
     """Why a state is taken back."""
 
     reason = serializers.CharField(max_length=400, required=False, default="", allow_blank=True)
+
+
+class RollbackToSerializer(RollbackSerializer):
+    """Which state is taken back, and why."""
+
+    target_version = serializers.IntegerField(min_value=1, max_value=2**31 - 1)
+
+
+class UploadOptionsSerializer(serializers.Serializer[StateVersion]):
+    """What both ways of uploading have in common."""
+
+    force = serializers.BooleanField(
+        required=False,
+        default=False,
+        help_text="Takes another lineage or a lower serial too; the workspace stays locked after it",
+    )
+    description = serializers.CharField(
+        max_length=500, required=False, default="", allow_blank=True
+    )
+
+
+class StateUploadSerializer(UploadOptionsSerializer):
+    """A state as JSON."""
+
+    state = JSONObjectField(help_text="What is in the state file, format version 4")
+
+
+class StateFileUploadSerializer(UploadOptionsSerializer):
+    """A state file."""
+
+    file = serializers.FileField(allow_empty_file=True)
+
+
+class UploadedStateSerializer(serializers.Serializer[Any]):
+    """A state that was taken."""
+
+    message = serializers.CharField()
+    version = serializers.IntegerField()
+    warnings = serializers.ListField(
+        child=serializers.CharField(), help_text="The rules that `force` has set aside"
+    )
+    state_version = StateVersionSerializer()
+
+
+class StateContentSerializer(serializers.Serializer[StateVersion]):
+    """A version and what is in it, secrets included."""
+
+    version = serializers.IntegerField()
+    content = JSONObjectField()
+
+
+class AccessSerializer(serializers.Serializer[StateVersion]):
+    """What the audit log has of this."""
+
+    accessed_at = serializers.DateTimeField()
+    accessed_by = serializers.CharField()
+
+
+class RetrievedStateSerializer(serializers.Serializer[StateVersion]):
+    """A state with its secrets, and who was given it."""
+
+    data = StateContentSerializer()  # type: ignore[assignment]
+    audit = AccessSerializer()
 
 
 class StateOutputSerializer(serializers.Serializer[StateVersion]):

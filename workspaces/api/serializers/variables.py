@@ -5,13 +5,13 @@ from typing import Any
 from rest_framework import serializers
 
 from workspaces.api.serializers.fields import username_field
-from workspaces.models import ValueFormat, VariableType, WorkspaceVariable
+from workspaces.models import ValueFormat, Variable, VariableType, WorkspaceVariable
 
 MAX_VALUE_LENGTH = 1_000_000
 LAST_VERSION = 2**31 - 1
 
 
-class VariableSerializer(serializers.ModelSerializer[WorkspaceVariable]):
+class VariableSerializer(serializers.ModelSerializer[Any]):
     """A version of a variable."""
 
     value = serializers.CharField(
@@ -38,7 +38,7 @@ class VariableSerializer(serializers.ModelSerializer[WorkspaceVariable]):
             "created_at",
         ]
 
-    def to_representation(self, instance: WorkspaceVariable) -> dict[str, Any]:
+    def to_representation(self, instance: Variable) -> dict[str, Any]:
         """Leaves the value out where any version of the variable is sensitive."""
         shown = super().to_representation(instance)
         hidden = instance.sensitive or self.context.get("hide_values", False)

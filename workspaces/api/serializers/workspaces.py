@@ -10,7 +10,25 @@ from workspaces.api.serializers.fields import EngineVersionField, username_field
 from workspaces.models import OutputsSharing, Workspace
 
 MAX_RETRIES = 10
+MAX_TAGS = 50
+MAX_TAG_LENGTH = 100
 LONGEST_LIMIT = 2**31 - 1
+MOST_KEPT = {"state_keep_versions": 1_000_000, "state_keep_days": 36_500}
+
+
+def without_comma(tag: str) -> None:
+    """Refuses a tag that the filter ``tags=a,b`` could not name."""
+    if "," in tag:
+        raise serializers.ValidationError("A tag has no comma.")
+
+
+def without_double(tags: list[str]) -> None:
+    """Refuses a tag that is there twice."""
+    seen: set[str] = set()
+    for tag in tags:
+        if tag in seen:
+            raise serializers.ValidationError(f"The tag {tag} is there twice.")
+        seen.add(tag)
 
 
 def seconds_field(help_text: str) -> serializers.IntegerField:
@@ -24,13 +42,28 @@ def seconds_field(help_text: str) -> serializers.IntegerField:
     )
 
 
+def kept_field(name: str, help_text: str) -> serializers.IntegerField:
+    """A limit of what is kept; ``null`` is none of its own, 0 none at all."""
+    return serializers.IntegerField(
+        min_value=0,
+        max_value=MOST_KEPT[name],
+        allow_null=True,
+        required=False,
+        help_text=help_text,
+    )
+
+
 class WorkspaceSummarySerializer(serializers.ModelSerializer[Workspace]):
     """A workspace in a list: everything but its configuration."""
 
     organization = serializers.SlugRelatedField[Organization](slug_field="name", read_only=True)
     engine_version = EngineVersionField(allow_null=True, required=False)
     tags = serializers.ListField(
-        child=serializers.CharField(max_length=100), max_length=50, required=False
+        child=serializers.CharField(max_length=MAX_TAG_LENGTH, validators=[without_comma]),
+        max_length=MAX_TAGS,
+        required=False,
+        validators=[without_double],
+        help_text="Texts without a comma, none of them twice",
     )
     max_retries = serializers.IntegerField(min_value=0, max_value=MAX_RETRIES, required=False)
     plan_timeout_seconds = seconds_field(
@@ -44,6 +77,14 @@ class WorkspaceSummarySerializer(serializers.ModelSerializer[Workspace]):
     )
     approval_timeout_seconds = seconds_field(
         "How long a plan waits for approval before it is cancelled; null: for ever"
+    )
+    state_keep_versions = kept_field(
+        "state_keep_versions",
+        "How many state versions are kept; 0: all; null: the platform's limit",
+    )
+    state_keep_days = kept_field(
+        "state_keep_days",
+        "How many days state versions are kept; 0: for ever; null: the platform's limit",
     )
     lock_task_id = serializers.IntegerField(
         read_only=True, allow_null=True, help_text="The task that owns the lock"
@@ -68,6 +109,8 @@ class WorkspaceSummarySerializer(serializers.ModelSerializer[Workspace]):
             "apply_timeout_seconds",
             "silence_timeout_seconds",
             "approval_timeout_seconds",
+            "state_keep_versions",
+            "state_keep_days",
             "is_locked",
             "locked_by",
             "locked_at",

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from iacplatform.accounts.models import User
 from iacplatform.common.admin import ReadOnlyAdmin
-from iacplatform.common.presentation import Tone, badge, list_link, object_link
+from iacplatform.common.presentation import Tone, badge, list_link, object_link, public_url
 from workspaces.cmdb.models import ExternalSource, PullStatus, ResourceIndex, SyncLog
 from workspaces.cmdb.services.fetching import try_out
 from workspaces.cmdb.services.pulling import request_pull
@@ -31,7 +31,7 @@ class ExternalSourceAdmin(ReadOnlyAdmin):
         "name",
         "organization",
         "state",
-        "api_endpoint",
+        "address",
         "last_pull",
         "last_sync_at",
         "resources",
@@ -43,7 +43,7 @@ class ExternalSourceAdmin(ReadOnlyAdmin):
         ("name", "source_id", "organization"),
         "description",
         ("state", "sync_interval_minutes"),
-        ("http_method", "api_endpoint"),
+        ("http_method", "address"),
         "headers",
         ("response_path", "primary_key_field", "resource_type_filter"),
         "field_mapping",
@@ -66,6 +66,11 @@ class ExternalSourceAdmin(ReadOnlyAdmin):
     def state(self, source: ExternalSource) -> SafeString:
         """Whether it is pulled at all."""
         return badge("Enabled", "good") if source.is_enabled else badge("Disabled", "idle")
+
+    @admin.display(description="API endpoint", ordering="api_endpoint")
+    def address(self, source: ExternalSource) -> str:
+        """Where it is asked, without what may be a password in it."""
+        return public_url(source.api_endpoint)
 
     @admin.display(description="headers")
     def headers(self, source: ExternalSource) -> str:

@@ -13,6 +13,8 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet, ModelViewSet
 
 from iacplatform.accounts.api import signed_in_user
+from iacplatform.common.conditional import conditional
+from iacplatform.common.idempotency import idempotent_actions
 from workspaces.cmdb.api.serializers.external_sources import (
     ExternalSourceSerializer,
     ExternalSourceTrialSerializer,
@@ -38,6 +40,8 @@ class Administrators(BasePermission):
         return request.user.is_staff or request.user.is_superuser
 
 
+@conditional()
+@idempotent_actions("create", "sync")
 class ExternalSourceViewSet(ModelViewSet[ExternalSource]):
     """The external sources of the caller's organizations; for administrators only."""
 

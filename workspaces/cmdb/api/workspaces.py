@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from iacplatform.accounts.api import signed_in_user
+from iacplatform.common.idempotency import idempotent_actions
 from workspaces.api.access import WorkspaceView
 from workspaces.cmdb.api.filters import ResourceFilter
 from workspaces.cmdb.api.resources import UNSHOWN, with_names
@@ -27,6 +28,7 @@ from workspaces.cmdb.services.sync_requests import request_all, request_sync
 from workspaces.models import Workspace
 
 
+@idempotent_actions("sync")
 class WorkspaceResourceViewSet(mixins.ListModelMixin, WorkspaceView[ResourceIndex]):
     """The resources of a workspace's newest state."""
 
@@ -66,6 +68,7 @@ class WorkspaceResourceViewSet(mixins.ListModelMixin, WorkspaceView[ResourceInde
         return Response({"message": "A sync was asked for"}, status=202)
 
 
+@idempotent_actions("sync_all")
 class SyncViewSet(mixins.ListModelMixin, GenericViewSet[WorkspaceSync]):
     """The workspaces that the index knows."""
 

@@ -6,7 +6,7 @@ from django.db.models import Q
 from django.db.models.functions import Upper
 
 from iacplatform.accounts.models import User
-from workspaces.cmdb.models import any_of  # noqa: F401  # registers the lookup
+from iacplatform.common import any_of  # noqa: F401  # registers the lookup
 from workspaces.cmdb.models.external_source import ExternalSource
 from workspaces.models import Workspace
 

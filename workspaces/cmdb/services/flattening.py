@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from iacplatform.terraform.marked_parts import UNTYPED
 from iacplatform.terraform.state import attributes_of, load_state, managed_objects
 from workspaces.cmdb.models import ResourceIndex, SourceType
 from workspaces.cmdb.models.resource import CONTENT
-from workspaces.cmdb.services.marked_parts import UNTYPED
 from workspaces.cmdb.services.module_paths import module_path, steps_of
 from workspaces.cmdb.services.secrets import Secrets, without_sensitive
 from workspaces.cmdb.services.texts import clean, fit, fit_attributes, fit_key

@@ -14,24 +14,13 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
-from workspaces.cmdb.services.marked_parts import read_paths, texts_at, without_path
+from iacplatform.terraform.marked_parts import read_paths, texts_at, without_path
+from iacplatform.terraform.secret_names import IDENTIFYING, says_secret
 from workspaces.services.secrets import MIN_LENGTH, holds_secret
 
-SECRET_NAME = re.compile(
-    r"passw(or)?d|passphrase|secret|private_?key|token|credential|api_?key|access_?key|"
-    r"connection_string|kube_?config",
-    re.IGNORECASE,
-)
-IDENTIFYING = frozenset(
-    {
-        *("id", "name", "display_name", "arn", "self_link", "description"),
-        *("tags", "tags_all", "labels", "region", "location", "project", "account_id"),
-    }
-)
-"""Attributes that are kept whatever the resource is."""
 # The texts within a map or list, which is how a variable of format `hcl` is written.
 _INNER_TEXT = re.compile(r'"((?:[^"\\]|\\.){4,})"')
 _NO_TEXTS: frozenset[str] = frozenset()
@@ -108,9 +97,3 @@ def without_named(value: Any, texts: set[str] | frozenset[str] = _NO_TEXTS) -> A
             if not (isinstance(part, str) and part in texts)
         ]
     return value
-
-
-@lru_cache(maxsize=8192)
-def says_secret(name: str) -> bool:
-    """Whether the name of an attribute or of a resource type says that there is a secret in it."""
-    return bool(SECRET_NAME.search(name))

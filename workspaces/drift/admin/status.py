@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -12,6 +12,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from iacplatform.accounts.models import User
+from iacplatform.common.admin import Confirmation
 from iacplatform.common.presentation import list_link, moment, object_link
 from workspaces.admin.part_of_workspace import PartOfWorkspaceAdmin
 from workspaces.drift.admin.badges import check_badge, drift_badge, severity_badge
@@ -23,6 +24,15 @@ from workspaces.models import Workspace
 
 Verb = Callable[[Workspace, User], str]
 RELATED = {DriftCheck: "checks", DriftIgnoreRule: "ignore rules"}
+
+
+CANCEL = Confirmation(
+    action="cancel_check",
+    title="Cancel the check",
+    explanation="The checks of these workspaces end without a result; what is known of drift stays.",
+    columns=("Workspace", "Last check", "Check"),
+    submit_label="Cancel the checks",
+)
 
 
 @admin.register(DriftStatus)
@@ -122,7 +132,9 @@ class DriftStatusAdmin(PartOfWorkspaceAdmin):
     def cancel_check(
         self, request: HttpRequest, queryset: QuerySet[DriftStatus]
     ) -> HttpResponse | None:
-        """Cancels the checks that have not ended."""
+        """Cancels the checks that have not ended, after showing whose they are."""
+        if asked := self.ask_first(request, queryset, CANCEL, _cells):
+            return asked
         return self._each(request, queryset, _cancel)
 
     def _each(
@@ -131,6 +143,14 @@ class DriftStatusAdmin(PartOfWorkspaceAdmin):
         for status in queryset:
             self.attempt(request, partial(verb, status.workspace, cast("User", request.user)))
         return self.back(queryset)
+
+
+def _cells(status: DriftStatus) -> list[Any]:
+    return [
+        object_link(status.workspace),
+        check_badge(status.check_status),
+        object_link(status.last_check),
+    ]
 
 
 def _check(workspace: Workspace, user: User) -> str:

@@ -11,6 +11,7 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
 from iacplatform.accounts.api import signed_in_user
+from iacplatform.common.idempotency import idempotent_actions
 from workspaces.api.access import WorkspaceView
 from workspaces.drift.api.filters import CheckFilter, ResourceDriftFilter, StatusFilter
 from workspaces.drift.api.pages import ResourceDriftPagination
@@ -40,6 +41,7 @@ LARGE = (
 )
 
 
+@idempotent_actions("start")
 class CheckViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, WorkspaceView[DriftCheck]):
     """The checks of a workspace, newest first."""
 
@@ -67,7 +69,7 @@ class CheckViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, WorkspaceVi
         answer = {"message": "The check was started", "task_id": task.pk}
         return Response({**answer, "check_id": check.check_id}, status=202)
 
-    @extend_schema(responses=ChecksCancelledSerializer)
+    @extend_schema(responses={200: ChecksCancelledSerializer})
     def cancel(self, request: Request, **_: Any) -> Response:
         """Cancels the check that has not ended, if there is one: its engine is stopped."""
         count = cancel_checks(self.workspace, user=self.user)

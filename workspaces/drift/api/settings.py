@@ -9,6 +9,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
+from iacplatform.common.conditional import conditional
+from iacplatform.common.idempotency import idempotent_actions
 from workspaces.api.access import WorkspaceView
 from workspaces.drift.api.serializers.settings import (
     DriftIgnoreRuleSerializer,
@@ -23,6 +25,7 @@ from workspaces.drift.services.configuration import (
 )
 
 
+@conditional()
 class DriftSettingsViewSet(WorkspaceView[DriftSettings]):
     """When a workspace is checked by itself."""
 
@@ -43,6 +46,8 @@ class DriftSettingsViewSet(WorkspaceView[DriftSettings]):
         return Response(DriftSettingsSerializer(settings).data)
 
 
+@conditional()
+@idempotent_actions("create")
 class IgnoreRuleViewSet(
     mixins.ListModelMixin,
     mixins.CreateModelMixin,

@@ -11,8 +11,8 @@ from workspaces.models import (
     TaskSnapshot,
     VariableType,
     WorkspaceTask,
-    WorkspaceVariable,
 )
+from workspaces.services.snapshots import snapshot_variables
 from workspaces.task_status import TaskStatus, TaskType
 
 _PARTIAL = re.compile(
@@ -54,12 +54,10 @@ def was_overtaken(check: DriftCheck) -> bool:
 
 def _cli_arguments(task: WorkspaceTask) -> tuple[str, ...]:
     """What the workspace added to ``plan``, as of the task's snapshot."""
-    found = TaskSnapshot.objects.filter(task=task).values_list("variables", flat=True).first()
-    known = {(each["variable_id"], each["version"]) for each in found or []}
-    rows = WorkspaceVariable.objects.filter(
-        workspace_id=task.workspace_id,
-        key="TF_CLI_ARGS",
-        variable_type=VariableType.ENVIRONMENT,
+    snapshot = TaskSnapshot.objects.filter(task=task).only("variables").first()
+    values = (
+        row.value
+        for row in (snapshot_variables(snapshot) if snapshot else [])
+        if (row.key, row.variable_type) == ("TF_CLI_ARGS", VariableType.ENVIRONMENT)
     )
-    values = (row.value for row in rows if (row.variable_id, row.version) in known)
     return split_cli_args(next(values, ""))

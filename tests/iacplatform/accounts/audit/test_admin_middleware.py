@@ -4,11 +4,11 @@ import pytest
 from django.test import Client
 
 from iacplatform.accounts.audit.models import AuditEntry
-from iacplatform.accounts.models import Organization, User
+from iacplatform.accounts.models import User
 from iacplatform.accounts.services import create_api_token
 from tests import admin_pages
 from tests.admin_pages import act, address, colleague, list_page, page, signed_in
-from tests.factories import UserFactory
+from tests.factories import OrganizationFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -29,12 +29,12 @@ def test_looking_leaves_no_entry(browser: Client) -> None:
 
 
 def test_a_change_is_recorded_with_its_object(browser: Client, operator: User) -> None:
-    organization = Organization.objects.get_or_create(name="default")[0]
-    browser.post(page(organization), {"name": "default", "display_name": "A secret"})
+    organization = OrganizationFactory.create(name="house", display_name="The house")
+    browser.post(page(organization), {"name": "house", "display_name": "A secret"})
     entry = AuditEntry.objects.get()
     assert (entry.action, entry.via) == ("admin.accounts.organization.change", "admin")
     assert (entry.actor, entry.object_type) == (operator, "organization")
-    assert (entry.object_id, entry.object_name) == (str(organization.pk), "Default organization")
+    assert (entry.object_id, entry.object_name) == (str(organization.pk), "The house")
     assert entry.status in (200, 302)
     assert "secret" not in str(entry.details)
 

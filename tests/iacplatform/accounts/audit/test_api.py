@@ -76,8 +76,9 @@ def test_nothing_can_be_written_through_the_api(root: User) -> None:
 
 def test_an_entry_is_still_readable_when_what_it_names_is_gone(ask: Callable[..., Any]) -> None:
     gone = OrganizationFactory.create(name="gone")
-    entry = an_entry(organization=gone, actor=UserFactory.create())
-    User.objects.filter(pk=entry.actor_id or 0).delete()
+    actor = UserFactory.create()
+    entry = an_entry(organization=gone, actor=actor)
+    User.objects.filter(pk=actor.pk).delete()
     gone.delete()
     assert ask() == [entry.pk]
 
@@ -153,7 +154,9 @@ def test_pages_show_every_entry_once_also_those_of_one_moment(root: User, orderi
         expected.reverse()
     client, seen, cursor = client_of(root), [], ""
     while cursor is not None:
-        query: Any = {"page_size": 2, "ordering": ordering} | ({"cursor": cursor} if cursor else {})
+        query: dict[str, Any] = {"page_size": 2, "ordering": ordering} | (
+            {"cursor": cursor} if cursor else {}
+        )
         body = client.get(LOG, query).json()
         seen += [item["id"] for item in body["items"]]
         cursor = body["next"]

@@ -51,9 +51,16 @@ def test_dead_entries_are_replayed_and_the_history_says_by_whom(browser: Client)
     dead = [an_entry(key, status="dead", attempts=8) for key in ("a", "b")]
     waits = an_entry("c", attempts=2)
 
-    response = act(browser, "replay_dead", *dead, waits)
+    asked = text(act(browser, "replay_dead", *dead, waits))
+    assert "may have got it already" in asked
+    assert OutboxEntry.objects.filter(status="dead").count() == 2
+    response = act(browser, "replay_dead", *dead, waits, confirmed="yes")
 
-    assert messages(response) == ["Dead entries that are delivered again: 2"]
+    assert sorted(messages(response)) == [
+        "Only a dead entry can be replayed",
+        "a is delivered again",
+        "b is delivered again",
+    ]
     assert list(OutboxEntry.objects.order_by("key").values_list("status", "attempts")) == [
         ("pending", 0),
         ("pending", 0),
@@ -66,8 +73,8 @@ def test_an_entry_that_is_not_dead_has_no_button(browser: Client) -> None:
     waits = an_entry("waits")
 
     assert "Replay dead entries" not in text(browser.get(page(waits)))
-    response = act(browser, "replay_dead", waits)
-    assert messages(response) == ["Dead entries that are delivered again: 0"]
+    response = act(browser, "replay_dead", waits, confirmed="yes")
+    assert messages(response) == ["Only a dead entry can be replayed"]
 
 
 def test_a_colleague_who_may_only_look_replays_nothing() -> None:
@@ -75,7 +82,7 @@ def test_a_colleague_who_may_only_look_replays_nothing() -> None:
     browser = signed_in(colleague("view_outboxentry"))
 
     assert "died" in text(browser.get(list_page(OutboxEntry)))
-    act(browser, "replay_dead", died)
+    act(browser, "replay_dead", died, confirmed="yes")
 
     assert OutboxEntry.objects.get().status == "dead"
 

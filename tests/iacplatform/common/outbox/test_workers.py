@@ -1,11 +1,13 @@
 """Deliveries by a real worker process and beat, which lose PostgreSQL or Redis meanwhile."""
 
+import json
 import time
 from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 from django.db import transaction
+from structlog.contextvars import bound_contextvars
 
 from iacplatform.common.models import OutboxEntry
 from tests.iacplatform.common.outbox.conftest import Put
@@ -55,6 +57,17 @@ def test_a_failed_attempt_is_repeated_when_its_wait_is_over(
     wait_for(lambda: left() == 0)
 
     assert [arrival.attempt for arrival in receiver.arrivals] == [1, 2, 3]
+
+
+def test_a_workers_log_names_the_request_that_caused_the_work(put: Put, workers: Workers) -> None:
+    with bound_contextvars(request_id="ticket-4711"):
+        put(kind="test.broken", payload={"secret": "hunter2"}, max_attempts=1)
+    log = workers.children[0].log
+    wait_for(lambda: "outbox_entry_died" in log.read_text())
+
+    told = [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
+    died = [line["request_id"] for line in told if line["event"] == "outbox_entry_died"]
+    assert died == ["ticket-4711"]
 
 
 def test_an_entry_that_has_no_hint_is_found(receiver: Receiver, workers: Workers) -> None:

@@ -97,7 +97,8 @@ def test_a_check_is_started_and_cancelled(browser: Client, workspace: Workspace)
     assert "was started" in said
     (said,) = messages(act(browser, "check_now", status))
     assert "wait for its end or cancel it" in said
-    (said,) = messages(act(browser, "cancel_check", status))
+    assert "end without a result" in text(act(browser, "cancel_check", status))
+    (said,) = messages(act(browser, "cancel_check", status, confirmed="yes"))
     assert "1 checks are being cancelled" in said
     assert status_of(workspace).check_status == "cancelled"
 

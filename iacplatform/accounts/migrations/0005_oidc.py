@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0012_setup'),
+        ('accounts', '0004_setup'),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0011_audit_log'),
+        ('accounts', '0003_audit_log'),
     ]
 
     operations = [

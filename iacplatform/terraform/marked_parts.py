@@ -22,7 +22,8 @@ def read_paths(marks: Any) -> list[Path]:
 
 def _step(step: Any) -> Any:
     value = step.get("value") if isinstance(step, dict) else None
-    return value.get("value") if isinstance(value, dict) else value
+    key = value.get("value") if isinstance(value, dict) else value
+    return key if isinstance(key, str | int | float) else None
 
 
 def without_path(value: Any, path: Path) -> Any:
@@ -47,16 +48,22 @@ def without_path(value: Any, path: Path) -> Any:
 
 def texts_at(value: Any, path: Path) -> Iterator[str]:
     """Every text in what the path leads to; none where it cannot be followed."""
+    for part in parts_at(value, path):
+        yield from _texts(part)
+
+
+def parts_at(value: Any, path: Path) -> Iterator[Any]:
+    """What the path leads to; nothing where it cannot be followed."""
     if not path:
-        yield from _texts(value)
+        yield value
         return
     step, *rest = path
     if isinstance(value, dict) and set(value) == UNTYPED and step not in UNTYPED:
-        yield from texts_at(value["value"], path)
+        yield from parts_at(value["value"], path)
     elif (isinstance(value, dict) and step in value) or (
         isinstance(value, list) and _is_index(step, value)
     ):
-        yield from texts_at(value[step], rest)
+        yield from parts_at(value[step], rest)
 
 
 def _is_index(step: Any, value: list[Any]) -> bool:
