@@ -5,10 +5,12 @@ from uuid import uuid4
 
 import jwt
 from django.conf import settings
+from django.db.models import Exists
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from iacplatform.accounts.models import User
+from iacplatform.accounts.sessions import RevokedAccessToken
 
 ALGORITHM = "HS256"
 ISSUER = "iacplatform"
@@ -46,7 +48,9 @@ def user_of_access_token(token: str) -> User:
             audience=AUDIENCE,
             options={"require": REQUIRED},
         )
-        user = User.objects.filter(pk=int(claims["sub"]), is_active=True).first()
+        revoked = RevokedAccessToken.objects.filter(jti=str(claims["jti"]))
+        users = User.objects.filter(~Exists(revoked), pk=int(claims["sub"]), is_active=True)
+        user = users.first()
     except (jwt.InvalidTokenError, ValueError) as error:
         raise AccessTokenInvalid from error
     if user is None or not constant_time_compare(claims["session"], user.get_session_auth_hash()):

@@ -12,10 +12,15 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from iacplatform.accounts.audit import admin as audit_admin  # noqa: F401  # registers the log
+from iacplatform.accounts.login_form import LoginForm
 from iacplatform.accounts.models import APIToken, Membership, Organization, User
+from iacplatform.accounts.oidc import admin as oidc_admin  # noqa: F401  # registers identities
 from iacplatform.accounts.services import revoke_api_token
 from iacplatform.common.admin import ReadOnlyAdmin
 from iacplatform.common.presentation import badge
+
+admin.site.login_form = LoginForm
+admin.site.login_template = "accounts/admin_login.html"
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Organization]

@@ -14,6 +14,8 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from iacplatform.accounts.access_tokens import issue_access_token
+from iacplatform.accounts.audit.models import Via
+from iacplatform.accounts.audit.recording import DONE, begin_audit, end_audit
 from iacplatform.accounts.models import APIToken, User
 from iacplatform.accounts.serializers import (
     AccessTokenSerializer,
@@ -23,7 +25,7 @@ from iacplatform.accounts.serializers import (
     UserSerializer,
 )
 from iacplatform.accounts.services import create_api_token, revoke_api_token
-from iacplatform.accounts.throttling import LoginThrottle
+from iacplatform.accounts.throttling import AccountThrottle, LoginThrottle
 
 
 def signed_in_user(request: Request) -> User:
@@ -32,12 +34,24 @@ def signed_in_user(request: Request) -> User:
     return request.user
 
 
+def access_token_response(user: User) -> Response:
+    """An answer with a fresh access token, which nobody may keep."""
+    return Response(
+        {
+            "access_token": issue_access_token(user),
+            "token_type": "Bearer",
+            "expires_in": settings.JWT_LIFETIME_SECONDS,
+        },
+        headers={"Cache-Control": "no-store"},
+    )
+
+
 class LoginView(APIView):
     """Gives an access token for a user name and a password."""
 
     authentication_classes = []
     permission_classes = [AllowAny]
-    throttle_classes = [LoginThrottle]
+    throttle_classes = [LoginThrottle, AccountThrottle]
 
     @extend_schema(
         operation_id="login", request=LoginSerializer, responses=AccessTokenSerializer, auth=[]
@@ -47,17 +61,17 @@ class LoginView(APIView):
         serializer = LoginSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         user = authenticate(request, **serializer.validated_data)
-        if not isinstance(user, User):
-            raise AuthenticationFailed("The user name or the password is wrong.")
-        update_last_login(User, user)
-        return Response(
-            {
-                "access_token": issue_access_token(user),
-                "token_type": "Bearer",
-                "expires_in": settings.JWT_LIFETIME_SECONDS,
-            },
-            headers={"Cache-Control": "no-store"},
+        found = user if isinstance(user, User) else None
+        name = serializer.validated_data["username"]
+        entry = begin_audit(
+            request, action="auth.login", via=Via.LOGIN, actor=found, actor_name=name
         )
+        if found is None:
+            end_audit(entry, AuthenticationFailed.status_code)
+            raise AuthenticationFailed("The user name or the password is wrong.")
+        update_last_login(User, found)
+        end_audit(entry, DONE)
+        return access_token_response(found)
 
     def get_authenticate_header(self, request: Request) -> str:
         """A refused login is a 401, although nobody needs a token to try."""

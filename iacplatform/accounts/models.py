@@ -96,4 +96,8 @@ def new_token() -> str:
 
 
 from iacplatform.accounts.audit.models import AuditEntry as AuditEntry  # noqa: E402, PLC0414
+from iacplatform.accounts.oidc.models import OIDCIdentity as OIDCIdentity  # noqa: E402, PLC0414
+from iacplatform.accounts.sessions import (  # noqa: E402
+    RevokedAccessToken as RevokedAccessToken,  # noqa: PLC0414
+)
 from iacplatform.accounts.setup.models import Setup as Setup  # noqa: E402, PLC0414

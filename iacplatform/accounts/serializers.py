@@ -14,6 +14,17 @@ class LoginSerializer(serializers.Serializer[User]):
     )
 
 
+class PasswordSerializer(serializers.Serializer[User]):
+    """The password that is, and the one that shall be."""
+
+    current_password = serializers.CharField(
+        max_length=1000, trim_whitespace=False, style={"input_type": "password"}
+    )
+    new_password = serializers.CharField(
+        max_length=1000, trim_whitespace=False, style={"input_type": "password"}
+    )
+
+
 class AccessTokenSerializer(serializers.Serializer[User]):
     """What a login gives (the members of RFC 6749 §5.1)."""
 

@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from django.core.exceptions import ImproperlyConfigured
 from environs import Env
 
 from iacplatform.common.rates import parse_rate
@@ -18,11 +19,18 @@ BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
 
 def secret(name: str, default: str | None = None) -> str:
-    """Reads ``name`` or the file that ``{name}_FILE`` names; raises where neither is set."""
+    """Reads ``name`` or the file that ``{name}_FILE`` names; raises where neither is set.
+
+    What has no default must not be empty: anybody could sign with an empty secret.
+    """
     path = env.str(f"{name}_FILE", "")
     if path:
-        return Path(path).read_text().strip()
-    return env.str(name) if default is None else env.str(name, default)
+        value = Path(path).read_text().strip()
+    else:
+        value = env.str(name) if default is None else env.str(name, default)
+    if default != "" and not value:
+        raise ImproperlyConfigured(f"{name} is empty")
+    return str(value)
 
 
 # --- Secrets
@@ -140,6 +148,15 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 
+# --- Sign-in with an OpenID provider (docs/how-to/sign-in-with-openid-connect.md)
+OIDC_ISSUER = env.str("OIDC_ISSUER", "")
+OIDC_CLIENT_ID = env.str("OIDC_CLIENT_ID", "")
+OIDC_CLIENT_SECRET = secret("OIDC_CLIENT_SECRET", "")
+OIDC_USERNAME_CLAIM = env.str("OIDC_USERNAME_CLAIM", "preferred_username")
+OIDC_GROUPS_CLAIM = env.str("OIDC_GROUPS_CLAIM", "")
+OIDC_CREATE_USERS = env.bool("OIDC_CREATE_USERS", False)
+OIDC_ORGANIZATION = env.str("OIDC_ORGANIZATION", "")
+
 # --- Audit log (docs/reference/audit-log.md); 0: kept for ever
 AUDIT_KEEP_DAYS = env.int("AUDIT_KEEP_DAYS", 0)
 
@@ -159,7 +176,10 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "iacplatform.common.pagination.PageNumberPagination",
     "DEFAULT_SCHEMA_CLASS": "iacplatform.common.openapi.Schema",
     "DEFAULT_THROTTLE_CLASSES": ["iacplatform.common.rate_limits.RateLimit"],
-    "DEFAULT_THROTTLE_RATES": {"login": env.str("LOGIN_RATE", "10/min")},
+    "DEFAULT_THROTTLE_RATES": {
+        "login": env.str("LOGIN_RATE", "10/min"),
+        "login_account": env.str("LOGIN_ACCOUNT_RATE", "30/min"),
+    },
     "DEFAULT_METADATA_CLASS": None,  # OPTIONS has nothing to add to the OpenAPI document
     "EXCEPTION_HANDLER": "iacplatform.common.api_errors.exception_handler",
     # How many proxies may be believed about a client's address (limits count by it).
@@ -291,6 +311,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     "prune-audit-log": {
         "task": "iacplatform.accounts.tasks.prune_audit_log",
+        "schedule": 3600.0,
+        "options": {"queue": "control", "expires": 3600},
+    },
+    "prune-revoked-access-tokens": {
+        "task": "iacplatform.accounts.tasks.prune_revoked_access_tokens",
         "schedule": 3600.0,
         "options": {"queue": "control", "expires": 3600},
     },

@@ -3,8 +3,10 @@
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
+from pytest_django import Settings
 
 from iacplatform.accounts.models import APIToken, Membership, Organization, User
+from iacplatform.accounts.oidc.models import OIDCIdentity
 from iacplatform.accounts.services import create_api_token, find_api_token
 from tests import admin_pages
 from tests.admin_pages import (
@@ -17,6 +19,7 @@ from tests.admin_pages import (
     refusals,
     signed_in,
 )
+from tests.factories import UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -84,3 +87,23 @@ def test_an_organization_with_workspaces_cannot_be_deleted(browser: Client) -> N
     delete = address(organization, "delete", organization.pk)
     browser.post(delete, {"post": "yes"})
     assert Organization.objects.filter(pk=organization.pk).exists()
+
+
+def test_the_login_page_has_a_button_for_the_provider_where_there_is_one(
+    client: Client, settings: Settings
+) -> None:
+    assert "auth/oidc/login" not in client.get("/admin/login/").content.decode()
+    settings.OIDC_ISSUER = "https://idp.example.com"
+    settings.OIDC_CLIENT_ID = "iacplatform"
+    body = client.get("/admin/login/?next=/admin/accounts/").content.decode()
+    assert 'href="/api/v1/auth/oidc/login?next=%2Fadmin%2Faccounts%2F"' in body
+
+
+def test_an_account_is_bound_to_an_identity_of_the_provider(
+    browser: Client, operator: User
+) -> None:
+    form = {"user": operator.pk, "issuer": "https://idp.example.com", "subject": "ada-1"}
+    browser.post(address(OIDCIdentity, "add"), form)
+    assert OIDCIdentity.objects.get().user == operator
+    browser.post(address(OIDCIdentity, "add"), {**form, "user": UserFactory.create().pk})
+    assert OIDCIdentity.objects.get().user == operator

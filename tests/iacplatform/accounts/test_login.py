@@ -1,16 +1,22 @@
 """Signing in with a name and a password."""
 
+import os
+import subprocess
+import sys
 import time
 
 import jwt
 import pytest
 from django.conf import settings as django_settings
+from django.contrib.auth.hashers import MD5PasswordHasher
+from django.test import Client
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from iacplatform.accounts.access_tokens import AUDIENCE, ISSUER
+from iacplatform.accounts.audit.models import AuditEntry
 from iacplatform.accounts.models import User
-from iacplatform.accounts.throttling import LoginThrottle
+from iacplatform.accounts.throttling import AccountThrottle, LoginThrottle
 from iacplatform.common.redis_client import redis_client
 from tests.factories import UserFactory
 
@@ -21,7 +27,7 @@ PASSWORD = "correct horse"
 
 @pytest.fixture(autouse=True)
 def _nobody_tried_before() -> None:
-    for key in redis_client().scan_iter("iacplatform:login:*"):
+    for key in redis_client().scan_iter("iacplatform:login*"):
         redis_client().delete(key)
 
 
@@ -192,3 +198,106 @@ def test_nobody_is_told_who_they_are(db: None) -> None:
     answer = APIClient().get(ME)
     assert answer.status_code == 401
     assert answer.json()["code"] == "not_authenticated"
+
+
+class CountingHasher(MD5PasswordHasher):
+    """Counts how often a password is worked on, which is what takes the time of a login."""
+
+    algorithm = "counting"
+    count = 0
+
+    def encode(self, password: str, salt: str) -> str:
+        """Counts and encodes."""
+        CountingHasher.count += 1
+        return str(super().encode(password, salt))
+
+
+@pytest.mark.parametrize("username", ["ada", "nobody", "gone"])
+def test_every_refused_login_works_on_one_password(
+    user: User, settings: Settings, username: str
+) -> None:
+    """L4: a wrong password, an unknown user and an inactive one take the same time."""
+    settings.PASSWORD_HASHERS = [f"{__name__}.CountingHasher"]
+    gone = User.objects.create_user("gone", password=PASSWORD, is_active=False)
+    user.set_password(PASSWORD)
+    user.save()
+    CountingHasher.count = 0
+    password = PASSWORD if username == gone.username else "wrong"
+    assert login(username, password).status_code == 401
+    assert CountingHasher.count == 1
+
+
+def test_logins_are_in_the_audit_log_refused_ones_too(user: User) -> None:
+    login("ada", PASSWORD)
+    login("ada", "wrong")
+    login("nobody\N{SNOWMAN}", "hunter2")
+    entries = AuditEntry.objects.order_by("id")
+    assert list(entries.values_list("action", "actor", "actor_name", "via", "status")) == [
+        ("auth.login", user.pk, "ada", "login", 200),
+        ("auth.login", None, "ada", "login", 401),
+        ("auth.login", None, "nobody\N{SNOWMAN}", "login", 401),
+    ]
+    assert "hunter2" not in str(list(entries.values()))
+
+
+@pytest.mark.parametrize("username", ["ada", "nobody"])
+def test_an_account_is_guessed_at_slowly_from_however_many_addresses(
+    user: User, username: str
+) -> None:
+    """L4: whether there is such an account or not."""
+    allowed = AccountThrottle().num_requests
+    assert allowed is not None
+    statuses = [
+        APIClient(REMOTE_ADDR=f"192.0.2.{number}")
+        .post(LOGIN, {"username": username if number % 2 else username.upper(), "password": "x"})
+        .status_code
+        for number in range(2 * allowed + 1)
+    ]
+    assert 429 in statuses
+    assert statuses[: allowed // 2] == [401] * (allowed // 2)
+
+
+def test_the_admin_counts_logins_too(user: User) -> None:
+    """L4: there is no door beside the limit."""
+    form = {"username": "ada", "password": "wrong"}
+    pages = [Client().post("/admin/login/", form).content.decode() for _ in range(21)]
+    assert "Too many attempts" in pages[-1]
+    assert login("ada", PASSWORD).status_code == 429
+
+
+@pytest.mark.parametrize("name", ["token", "access_token", "authorization", "jwt"])
+def test_a_token_in_the_address_opens_nothing(user: User, name: str) -> None:
+    """L4: addresses are logged; a token in one is not looked at."""
+    token = login("ada", PASSWORD).json()["access_token"]
+    assert APIClient().get(ME, {name: token}).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "run-tasks",
+        "notifications",
+        "cmdb/search?q=a",
+        "cmdb/stats",
+        "workspaces/ws-1/tasks/1/run-task-results",
+        "audit-log",
+    ],
+)
+def test_f46_what_others_left_open_asks_who_one_is(db: None, path: str) -> None:
+    """F46: results of run tasks, notifications and the CMDB need a sign-in."""
+    assert APIClient().get(f"/api/v1/{path}").status_code in (401, 404)
+
+
+@pytest.mark.parametrize("missing", ["SECRET_KEY", "JWT_SECRET", "ENCRYPTION_KEYS"])
+@pytest.mark.parametrize("how", ["unset", "empty"])
+def test_a_server_without_a_secret_does_not_start(missing: str, how: str) -> None:
+    """L4: the secret of access tokens is that of sessions unless it is set; an empty one is none."""
+    environment = {**os.environ, "JWT_SECRET": "x" * 40}
+    environment.pop(missing, None)
+    if how == "empty":
+        environment[missing] = ""
+    command = [sys.executable, "-c", "import iacplatform.settings.base"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    derived = (missing, how) == ("JWT_SECRET", "unset")
+    assert (done.returncode == 0) is derived
+    assert derived or missing in done.stderr

@@ -10,6 +10,7 @@ PACKAGES = ("iacplatform", "workspaces", "executor", "runtasks", "notifications"
 NETWORK = {
     "aiohttp",
     "asyncio.open_connection",
+    "authlib",
     "django.core.mail",
     "ftplib",
     "http.client",
@@ -44,6 +45,8 @@ ALLOWED = {
     "runtasks/sandbox/callbacks.py": {"requests"},
     # E-mail goes to the operator's own mail server; of smtplib the kinds of its errors.
     "notifications/destinations/email.py": {"django.core.mail", "smtplib"},
+    # Authlib's client over a session that sends everything by `outbound`; of requests its responses.
+    "iacplatform/accounts/oidc/client.py": {"authlib", "requests"},
     # The host's own name.
     "iacplatform/settings/base.py": {"socket"},
 }

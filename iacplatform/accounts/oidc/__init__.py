@@ -1,0 +1,1 @@
+"""Signing in with an OpenID provider (docs/how-to/sign-in-with-openid-connect.md)."""
