@@ -5,9 +5,13 @@ import secrets
 from datetime import datetime
 
 from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+
+from iacplatform.accounts.levels import OrganizationRole, TokenScope
+from iacplatform.common.ids import new_id
 
 TOKEN_PREFIX = "iac_"
 DEFAULT_ORGANIZATION = "default"
@@ -31,14 +35,21 @@ class Organization(models.Model):
 
 
 class User(AbstractUser):
-    """A person or a service account that signs in."""
+    """A person, or the service account of a team or an organization, which never signs in."""
+
+    is_service = models.BooleanField(
+        default=False, editable=False, help_text="Stands for a team or an organization"
+    )
 
 
 class Membership(models.Model):
-    """A user belongs to an organization and sees its workspaces."""
+    """A user belongs to an organization; an owner may do everything there, others what teams may."""
 
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE)
     user = models.ForeignKey(User, on_delete=models.CASCADE)
+    is_owner = models.BooleanField(
+        default=False, help_text="May do everything in the organization and its workspaces"
+    )
 
     class Meta:
         constraints = [
@@ -47,6 +58,39 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} in {self.organization}"
+
+
+def new_team_id() -> str:
+    """A semantic id such as ``team-4fz0…``."""
+    return new_id("team", 10)
+
+
+class Team(models.Model):
+    """Members of an organization who may do the same."""
+
+    team_id = models.CharField(max_length=50, unique=True, default=new_team_id, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="teams")
+    name = models.CharField(max_length=100)
+    description = models.TextField(blank=True)
+    roles = ArrayField(
+        models.CharField(max_length=20, choices=OrganizationRole.choices),
+        default=list,
+        blank=True,
+        help_text="What its members manage for the whole organization",
+    )
+    members = models.ManyToManyField(User, blank=True, related_name="teams")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "name"], name="one_team_name_an_organization"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 def token_digest(token: str) -> str:
@@ -64,9 +108,27 @@ class APITokenQuerySet(models.QuerySet["APIToken"]):
 
 
 class APIToken(models.Model):
-    """Lets a program act as its user; the token itself is shown once and only its digest kept."""
+    """Lets a program act as its user; the token itself is shown once and only its digest kept.
+
+    The token of a team or an organization acts as a service account, which is all that it may ever be.
+    """
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
+    team = models.ForeignKey(
+        Team, on_delete=models.CASCADE, null=True, editable=False, related_name="api_tokens"
+    )
+    organization = models.ForeignKey(
+        Organization, on_delete=models.CASCADE, null=True, editable=False, related_name="api_tokens"
+    )
+    scopes = ArrayField(
+        models.CharField(max_length=30, choices=TokenScope.choices),
+        default=list,
+        blank=True,
+        help_text="What it opens at most; none: all that its owner may",
+    )
+    created_by = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, editable=False, related_name="+"
+    )
     name = models.CharField(max_length=100)
     digest = models.CharField(max_length=64, unique=True, editable=False)
     hint = models.CharField(max_length=12, editable=False, help_text="The token's first characters")

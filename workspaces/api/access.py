@@ -8,7 +8,9 @@ from rest_framework.request import Request
 from rest_framework.viewsets import GenericViewSet
 
 from iacplatform.accounts.api import signed_in_user
+from iacplatform.accounts.levels import Level
 from iacplatform.accounts.models import User
+from iacplatform.accounts.permissions import action_of, require_level, rule_of
 from iacplatform.common.conditional import hold_object
 from workspaces.models import Workspace, WorkspaceTask
 
@@ -31,6 +33,7 @@ class WorkspaceView(GenericViewSet[M]):
     """
 
     workspace: Workspace
+    level: Level
 
     @property
     def user(self) -> User:
@@ -41,6 +44,8 @@ class WorkspaceView(GenericViewSet[M]):
         """Looks the workspace up, once it is known who asks."""
         super().initial(request, *args, **kwargs)
         self.workspace = find_workspace(self.user, kwargs["workspace_id"])
+        self.level = level_in(self.user, self.workspace)
+        require_level(rule_of(self, action_of(self, request.method or "") or ""), self.level)
 
     def hold_for_change(self) -> None:
         """Locks the workspace's row, as whoever changes its parts does, then that of the part.

@@ -1,5 +1,7 @@
 """The core domain's tables."""
 
+from workspaces.models.access import Access, access_of
+from workspaces.models.access_grant import AccessGrant
 from workspaces.models.configuration_version import ConfigurationVersion
 from workspaces.models.engine_version import Engine, EngineVersion
 from workspaces.models.history import CommentAction, TaskComment, TaskLog, TaskTransition
@@ -24,6 +26,8 @@ from workspaces.models.variable_set import SetVariable, VariableSet, VariableSet
 from workspaces.models.workspace import ConfigurationSource, OutputsSharing, Workspace
 
 __all__ = [
+    "Access",
+    "AccessGrant",
     "AppliedState",
     "ApplyStatus",
     "ChangeAction",
@@ -58,6 +62,7 @@ __all__ = [
     "VariableType",
     "Workspace",
     "WorkspaceOutput",
+    "access_of",
     "WorkspaceRemoteData",
     "WorkspaceResource",
     "WorkspaceTask",

@@ -5,8 +5,10 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Upper
 
+from iacplatform.accounts.levels import Level
 from iacplatform.accounts.models import Organization, User
 from iacplatform.common.ids import new_id
+from workspaces.models.access import access_of
 from workspaces.models.engine_version import EngineVersion
 from workspaces.models.project import Project
 from workspaces.task_status import ExecutionMode
@@ -39,11 +41,9 @@ class OutputsSharing(models.TextChoices):
 class WorkspaceQuerySet(models.QuerySet["Workspace"]):
     """Reads of workspaces."""
 
-    def visible_to(self, user: User) -> "WorkspaceQuerySet":
-        """The workspaces of the user's organizations; a superuser sees all."""
-        if user.is_superuser:
-            return self
-        return self.filter(organization__membership__user=user)
+    def visible_to(self, user: User, level: Level = Level.READ) -> "WorkspaceQuerySet":
+        """The workspaces in which the user has at least this level; a superuser has every level in all."""
+        return self.filter(access_of(user).workspaces_with(level))
 
 
 class Workspace(models.Model):

@@ -1,0 +1,52 @@
+"""Who manages what of an organization: owners everything, members what a team of theirs has a role for."""
+
+from django.db.models import QuerySet
+
+from iacplatform.accounts.levels import OrganizationRole
+from iacplatform.accounts.models import DEFAULT_ORGANIZATION, Membership, Organization, Team, User
+from iacplatform.common.errors import Forbidden
+
+
+def owned_organizations(user: User) -> QuerySet[Organization]:
+    """The organizations in which the user may do everything."""
+    if user.is_superuser:
+        return Organization.objects.all()
+    return Organization.objects.filter(membership__user=user, membership__is_owner=True)
+
+
+def is_owner(user: User, organization_id: int) -> bool:
+    """Whether the user may do everything in the organization."""
+    return owned_organizations(user).filter(pk=organization_id).exists()
+
+
+def has_role(user: User, organization_id: int, role: OrganizationRole) -> bool:
+    """Whether the user manages this in the organization, of which they have to be a member."""
+    if is_owner(user, organization_id):
+        return True
+    if not Membership.objects.filter(user=user, organization=organization_id).exists():
+        return False
+    teams = Team.objects.filter(organization=organization_id, members=user)
+    return teams.filter(roles__contains=[role]).exists()
+
+
+def has_role_for_all(user: User, role: OrganizationRole) -> bool:
+    """Whether the user manages this for every organization: in the one that runs the installation."""
+    if user.is_superuser:
+        return True
+    house = Organization.objects.filter(name=DEFAULT_ORGANIZATION).values_list("pk", flat=True)
+    return any(has_role(user, pk, role) for pk in house)
+
+
+def require_role(user: User, organization_id: int | None, role: OrganizationRole) -> None:
+    """Raises ``Forbidden`` unless the user manages this in the organization (``None``: staff does)."""
+    if organization_id is None:
+        if not (user.is_staff or user.is_superuser):
+            raise Forbidden("Only administrators may touch what concerns every organization")
+    elif not has_role(user, organization_id, role):
+        raise Forbidden(f"You need the role {role.value} in the organization")
+
+
+def require_owner(user: User, organization_id: int) -> None:
+    """Raises ``Forbidden`` unless the user owns the organization."""
+    if not is_owner(user, organization_id):
+        raise Forbidden("Only owners of the organization may do this")
