@@ -14,7 +14,7 @@ CLIENT_CONFIG := docs/reference/openapi-client.yaml
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up bench bench-api check lint types test test-faults test-chaos test-large schema client lock clean
+.PHONY: help setup demo up bench bench-api check lint types test test-faults test-chaos test-large test-long schema client lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,7 +56,7 @@ types: $(INSTALLED) ## Types, with mypy in strict mode
 	$(BIN)/mypy
 
 test: $(INSTALLED) ## Tests, against a real PostgreSQL, Redis and engine
-	$(PYTEST) -m "not large"
+	$(PYTEST) -m "not large and not long"
 
 test-faults: $(INSTALLED) ## Kill, freeze and cut off every part of the platform; nothing may be lost
 	$(BIN)/python -m tests.faults $(if $(ONLY),-k '$(ONLY)')
@@ -66,6 +66,9 @@ test-chaos: $(INSTALLED) ## Random faults at random moments: make test-chaos MIN
 
 test-large: $(INSTALLED) ## The tests of sizes that take their time
 	$(PYTEST) -m large
+
+test-long: $(INSTALLED) ## The tests that take minutes each, one after the other; CI leaves them out
+	$(BIN)/python -m pytest -m long
 
 schema: $(INSTALLED) ## Write the API description, docs/reference/openapi.yaml
 	$(TOOL) spectacular --fail-on-warn --file $(OPENAPI) $(TOOL_SETTINGS)

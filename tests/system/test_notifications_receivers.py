@@ -68,7 +68,7 @@ def test_nothing_is_lost_while_a_receiver_is_away(
     )
 
 
-@pytest.mark.large
+@pytest.mark.long
 def test_nothing_is_lost_while_a_receiver_is_away_for_a_hundred_seconds(
     run_task_platform: RunTaskPlatform, service: RunTaskService
 ) -> None:

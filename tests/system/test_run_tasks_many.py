@@ -17,7 +17,6 @@ DELIVERY_SLOTS = SLOTS["delivery"]
 UNTOUCHED = 4
 AT_ONCE = 10
 MANY = 50
-WAITING = 200
 GO_ON = 20
 
 
@@ -46,8 +45,9 @@ def test_fifty_run_tasks_of_one_stage_are_asked_side_by_side(
     assert sorted(asked) == sorted(row["result_id"] for row in found.values())
 
 
-def test_two_hundred_tasks_wait_at_gates_and_hold_no_slot(
-    run_task_platform: RunTaskPlatform, service: RunTaskService
+@pytest.mark.parametrize("waiting", [40, pytest.param(200, marks=pytest.mark.large)])
+def test_many_tasks_wait_at_gates_and_hold_no_slot(
+    run_task_platform: RunTaskPlatform, service: RunTaskService, waiting: int
 ) -> None:
     """C6: with two slots, other tasks still run; then each goes on as it is told."""
     platform = run_task_platform
@@ -56,14 +56,14 @@ def test_two_hundred_tasks_wait_at_gates_and_hold_no_slot(
         platform.run_task(url), stage="pre_plan", engine=platform.quick_engine
     )
     with ThreadPoolExecutor(4) as pool:
-        tasks = list(pool.map(lambda _: workspace.start("plan_only"), range(WAITING)))
-    assert STAGE_SLOTS < WAITING
-    wait_until(lambda: platform.waiting(*tasks) == WAITING, "all wait at their gates", 150)
-    wait_until(lambda: len(service.received("patience")) == WAITING, "the service has them all")
+        tasks = list(pool.map(lambda _: workspace.start("plan_only"), range(waiting)))
+    assert waiting > STAGE_SLOTS
+    wait_until(lambda: platform.waiting(*tasks) == waiting, "all wait at their gates", 150)
+    wait_until(lambda: len(service.received("patience")) == waiting, "the service has them all")
 
     assert platform.workspace(resources(one="1"), auto_apply=True).run().wait() == "applied"
 
-    assert platform.waiting(*tasks) == WAITING
+    assert platform.waiting(*tasks) == waiting
     hooks = {hook.task_id: hook for hook in service.received("patience")}
     verdicts = {
         task.task_id: "passed" if number < GO_ON else "failed" for number, task in enumerate(tasks)
@@ -76,7 +76,7 @@ def test_two_hundred_tasks_wait_at_gates_and_hold_no_slot(
         assert set(pool.map(answer, verdicts)) == {200}
     assert platform.open_results(*tasks) == 0
     wait_until(lambda: "running" not in platform.statuses(tasks), "all have ended")
-    assert platform.statuses(tasks) == {"success": GO_ON, "failed": WAITING - GO_ON}
+    assert platform.statuses(tasks) == {"success": GO_ON, "failed": waiting - GO_ON}
     assert platform.tokens() == 0
 
 

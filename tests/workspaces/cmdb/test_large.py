@@ -1,4 +1,4 @@
-"""Sizes that take their time: ``make test-large`` prints what they took."""
+"""Sizes that take their time: ``make test-long`` prints what they took."""
 
 import random
 import statistics
@@ -32,7 +32,7 @@ COMMON = ("aws", "prod", "main", "module", "arn:aws", "instance", "payments", "e
 ABSENT = ("nothing like it", "zzzz", "payments-999", "i-ffffffffffffffffffff", "qq")
 
 pytestmark = [
-    pytest.mark.large,
+    pytest.mark.long,
     pytest.mark.timeout(900),
     pytest.mark.django_db(transaction=True),
 ]
@@ -44,6 +44,7 @@ def seconds(act: Callable[[], Any]) -> float:
     return time.monotonic() - begin
 
 
+@pytest.mark.large
 def test_a_state_of_twenty_thousand_resources_is_indexed_whole(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

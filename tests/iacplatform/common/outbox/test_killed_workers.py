@@ -41,7 +41,7 @@ def test_what_a_killed_worker_was_delivering_is_delivered_by_another(
     assert [arrival.attempt for arrival in receiver.arrivals] == [1, 2]
 
 
-@pytest.mark.large
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_ten_thousand_entries_are_drained_although_one_of_two_workers_is_killed(
     put: Put, receiver: Receiver, workers: Workers
