@@ -19,7 +19,7 @@ def a_user(username: str = "ada") -> User:
     """A member of the default organization."""
     user = User.objects.create_user(username, password="a long password")
     organization, _ = Organization.objects.get_or_create(name="default")
-    Membership.objects.create(organization=organization, user=user)
+    Membership.objects.create(organization=organization, user=user, is_owner=True)
     return user
 
 

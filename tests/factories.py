@@ -50,7 +50,7 @@ class OrganizationFactory(factory.django.DjangoModelFactory[Organization]):
 
 
 class UserFactory(factory.django.DjangoModelFactory[User]):
-    """A member of the seeded organization, or of those given as ``organizations``."""
+    """An owner of the seeded organization, or of those given as ``organizations``."""
 
     class Meta:
         model = User
@@ -65,9 +65,9 @@ class UserFactory(factory.django.DjangoModelFactory[User]):
 
     @factory.post_generation
     def organizations(self: Any, create: bool, given: Any, **_: Any) -> None:
-        """Makes the user a member."""
+        """Makes the user an owner."""
         for organization in [OrganizationFactory.create()] if given is None else given:
-            Membership.objects.create(user=self, organization=organization)
+            Membership.objects.create(user=self, organization=organization, is_owner=True)
 
 
 def api_token(user: User) -> str:

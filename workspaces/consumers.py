@@ -14,10 +14,11 @@ from urllib.parse import parse_qs
 import structlog
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import Error, InterfaceError, OperationalError
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 
 from iacplatform.accounts.authentication import user_for_token
 from iacplatform.accounts.models import User
+from iacplatform.accounts.rules import READ
 from iacplatform.common.errors import InvalidInput, NotFound
 from iacplatform.common.ids import new_id
 from workspaces.models import WorkspaceTask
@@ -33,6 +34,7 @@ INTERNAL_ERROR = 1011
 CLOSE_CODES: dict[type[Exception], int] = {
     InvalidInput: 4400,
     AuthenticationFailed: 4401,
+    PermissionDenied: 4403,
     NotFound: 4404,
     OperationalError: 1013,
     InterfaceError: 1013,
@@ -98,7 +100,7 @@ def _admit(scope: dict[str, Any]) -> tuple[User, int]:
 def _user(scope: dict[str, Any]) -> User:
     offered: list[str] = scope["subprotocols"]
     if offered[:1] == [SUBPROTOCOL] and len(offered) == 2:
-        return user_for_token(offered[1])
+        return user_for_token(offered[1], READ)
     user = scope["user"]
     if offered or not user.is_authenticated:
         raise AuthenticationFailed(f"Offer the subprotocols {SUBPROTOCOL}, <token>")

@@ -5,7 +5,6 @@ from iacplatform.accounts.rules import (
     ACCOUNT,
     ADMIN,
     MEMBER,
-    OWNER,
     PLAN,
     PLATFORM,
     PUBLIC,
@@ -41,13 +40,19 @@ ACCESS: dict[str, Rules] = {
     # --- Who is there
     "iacplatform.accounts.LoginView": {"post": PUBLIC},
     "iacplatform.accounts.MeView": {"get": WHO},
+    "iacplatform.accounts.oidc.OIDCLoginView": {"get": PUBLIC},
+    "iacplatform.accounts.oidc.OIDCCallbackView": {"get": PUBLIC},
     "iacplatform.accounts.LogoutView": {"post": WHO},
     "iacplatform.accounts.PasswordView": {"post": ACCOUNT},
     "iacplatform.accounts.SessionTokenView": {"post": ACCOUNT},
-    "iacplatform.accounts.APITokenViewSet": {"list": ACCOUNT, "create": ACCOUNT, "destroy": ACCOUNT},
+    "iacplatform.accounts.APITokenViewSet": {
+        "list": ACCOUNT,
+        "create": ACCOUNT,
+        "destroy": ACCOUNT,
+    },
     "iacplatform.accounts.setup.SetupView": {"get": PUBLIC, "post": PUBLIC},
-    "iacplatform.accounts.audit.AuditLogViewSet": {"list": OWNER},
-    "iacplatform.accounts.audit.AuditExportViewSet": {"export": OWNER},
+    "iacplatform.accounts.audit.AuditLogViewSet": {"list": MEMBER},
+    "iacplatform.accounts.audit.AuditExportViewSet": {"export": MEMBER},
     "iacplatform.common.outbox.OutboxEntryViewSet": {"list": PLATFORM, "replay": PLATFORM},
     # --- Workspaces. Creating asks for the level in the organization or the project, in the service.
     "workspaces.WorkspaceListViewSet": {"list": READ, "create": WRITE},
@@ -151,7 +156,7 @@ ACCESS: dict[str, Rules] = {
     "workspaces.cmdb.ResourceViewSet": dict.fromkeys(
         ("search", "suggestions", "stats", "resource_types", "retrieve"), READ
     ),
-    "workspaces.cmdb.SyncViewSet": {"list": READ, "sync_all": STAFF}
+    "workspaces.cmdb.SyncViewSet": {"list": READ, "sync_all": STAFF},
     "workspaces.cmdb.WorkspaceResourceViewSet": {
         "tree": READ,
         "list": READ,

@@ -7,7 +7,6 @@ from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, status
 from rest_framework.exceptions import AuthenticationFailed
-from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -30,7 +29,7 @@ from iacplatform.accounts.throttling import AccountThrottle, LoginThrottle
 
 def signed_in_user(request: Request) -> User:
     """The caller of a view that only signed-in users reach."""
-    assert isinstance(request.user, User)  # noqa: S101  # IsAuthenticated has said so
+    assert isinstance(request.user, User)  # noqa: S101  # the permission has said so
     return request.user
 
 
@@ -50,7 +49,6 @@ class LoginView(APIView):
     """Gives an access token for a user name and a password."""
 
     authentication_classes = []
-    permission_classes = [AllowAny]
     throttle_classes = [LoginThrottle, AccountThrottle]
 
     @extend_schema(

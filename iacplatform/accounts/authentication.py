@@ -6,6 +6,7 @@ from rest_framework.request import Request
 
 from iacplatform.accounts.access_tokens import AccessTokenInvalid, user_of_access_token
 from iacplatform.accounts.models import TOKEN_PREFIX, APIToken, User
+from iacplatform.accounts.rules import Rule, check_scopes
 from iacplatform.accounts.services import find_api_token
 
 REFUSED = "The token is unknown, expired or revoked."
@@ -17,9 +18,14 @@ def bearer_token(request: Request) -> str | None:
     return token.strip() if kind.lower() == "bearer" else None
 
 
-def user_for_token(token: str) -> User:
-    """The user that a token stands for; raises ``AuthenticationFailed``."""
-    return _identify(token)[0]
+def user_for_token(token: str, rule: Rule) -> User:
+    """The user that a token stands for.
+
+    Raises ``AuthenticationFailed``, and ``PermissionDenied`` where it was made for less than the rule asks for.
+    """
+    user, found = _identify(token)
+    check_scopes(found, rule)
+    return user
 
 
 def _identify(token: str) -> tuple[User, APIToken | str]:

@@ -5,15 +5,14 @@ An action without a row is refused: who adds one has to say who may call it.
 
 from typing import Any
 
-from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from iacplatform.accounts.access_table import ACCESS
-from iacplatform.accounts.levels import Level, TokenScope
-from iacplatform.accounts.models import APIToken, User
+from iacplatform.accounts.levels import Level
+from iacplatform.accounts.models import User
 from iacplatform.accounts.organizations import has_role_for_all, require_role
-from iacplatform.accounts.rules import Audience, Rule
+from iacplatform.accounts.rules import Audience, Rule, check_scopes
 from iacplatform.common.errors import Forbidden
 
 
@@ -76,18 +75,6 @@ def _is_among(user: User, rule: Rule) -> bool:
         assert rule.role is not None  # noqa: S101
         return user.is_staff or has_role_for_all(user, rule.role)
     return True
-
-
-def check_scopes(token: Any, rule: Rule) -> None:
-    """Raises ``PermissionDenied`` where the token was made for less than the rule asks for."""
-    if not isinstance(token, APIToken) or not token.scopes:
-        return
-    held = set(token.scopes)
-    if rule.scopes and not rule.scopes & held:
-        wanted = " or ".join(sorted(rule.scopes))
-        raise PermissionDenied(f"The token needs the scope {wanted}")
-    if rule.sensitive and TokenScope.STATE_SENSITIVE not in held:
-        raise PermissionDenied(f"The token needs the scope {TokenScope.STATE_SENSITIVE.value} too")
 
 
 def require_level(rule: Rule | None, level: Level) -> None:

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
+
+from rest_framework.exceptions import PermissionDenied
 
 from iacplatform.accounts.levels import Level, OrganizationRole, TokenScope
 
@@ -31,6 +34,8 @@ class Rule:
     """The token has one of these; empty: any token will do."""
     level: Level = Level.NONE
     role: OrganizationRole | None = None
+    owner: bool = False
+    """It is for owners of the organization: who may hand out rights must not be handed out."""
     sensitive: bool = False
     """It shows secrets: a token needs :attr:`TokenScope.STATE_SENSITIVE` besides."""
 
@@ -67,7 +72,18 @@ MEMBER = Rule(
     Audience.ORGANIZATION,
     frozenset({TokenScope.ORGANIZATION_READ, TokenScope.ORGANIZATION_WRITE}),
 )
-# Only owners: the service asks, since who may hand out rights must not be a right that is handed out.
-OWNER = Rule(Audience.ORGANIZATION, frozenset({TokenScope.ORGANIZATION_WRITE}))
+OWNER = Rule(Audience.ORGANIZATION, frozenset({TokenScope.ORGANIZATION_WRITE}), owner=True)
 STAFF = Rule(Audience.STAFF, frozenset({TokenScope.PLATFORM}))
 PLATFORM = Rule(Audience.SUPERUSERS, frozenset({TokenScope.PLATFORM}))
+
+
+def check_scopes(token: Any, rule: Rule) -> None:
+    """Raises ``PermissionDenied`` where the token was made for less than the rule asks for."""
+    held = set(getattr(token, "scopes", ()))
+    if not held:
+        return
+    if rule.scopes and not rule.scopes & held:
+        wanted = " or ".join(sorted(rule.scopes))
+        raise PermissionDenied(f"The token needs the scope {wanted}")
+    if rule.sensitive and TokenScope.STATE_SENSITIVE not in held:
+        raise PermissionDenied(f"The token needs the scope {TokenScope.STATE_SENSITIVE.value} too")

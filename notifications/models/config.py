@@ -143,11 +143,6 @@ class NotificationConfig(models.Model):
         return self.name
 
     @property
-    def needs_administrator(self) -> bool:
-        """Whether only administrators may change it: it concerns more than one team's workspaces."""
-        return self.is_global or self.organization_id is None
-
-    @property
     def shown_url(self) -> str:
         """The address as it may be shown: without its tail where that is as good as a password."""
         url = str(self.endpoint_url or "")

@@ -4,9 +4,11 @@ from typing import Any
 
 from django.db.models.functions import Now
 
+from iacplatform.accounts.levels import OrganizationRole
 from iacplatform.accounts.models import User
+from iacplatform.accounts.organizations import require_role
 from iacplatform.common.conflicts import taken
-from iacplatform.common.errors import Conflict, Forbidden, InvalidInput, NotFound
+from iacplatform.common.errors import Conflict, InvalidInput, NotFound
 from iacplatform.common.outbound import OutboundRefused, check_url
 from notifications.models import (
     NotificationConfig,
@@ -36,7 +38,7 @@ def create_notification(
     """Creates a notification.
 
     Raises:
-        Forbidden: it is global or the whole platform's, and the user is no administrator.
+        Forbidden: the user does not manage the notifications of its organization, or of all of them.
         InvalidInput: a field does not fit its type, its address is never called, or the user may not
             create it in that organization.
         Conflict: the name is taken.
@@ -72,7 +74,7 @@ def delete_notification(config: NotificationConfig, *, user: User) -> None:
     """Removes a notification; the logs of its messages stay, what waits is not delivered any more.
 
     Raises:
-        Forbidden: it is global or the whole platform's, and the user is no administrator.
+        Forbidden: the user does not manage the notifications of its organization, or of all of them.
         StillAttached: a workspace has an attachment for it.
     """
     check_administrator(config, user)
@@ -112,9 +114,8 @@ def detach(attachment: WorkspaceNotification) -> None:
 
 
 def check_administrator(config: NotificationConfig, user: User) -> None:
-    """Raises ``Forbidden`` where the notification is not one team's and the user no administrator."""
-    if config.needs_administrator and not (user.is_staff or user.is_superuser):
-        raise Forbidden("Only administrators may touch a global notification")
+    """Raises ``Forbidden`` unless the user manages the notifications of its organization, or of all of them."""
+    require_role(user, config.organization_id, OrganizationRole.NOTIFICATIONS)
 
 
 def _assign(config: NotificationConfig, fields: dict[str, Any]) -> None:

@@ -4,7 +4,6 @@ from django.conf import settings
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
-from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -42,7 +41,6 @@ class ServiceView(APIView):
     """A view for services: the bearer is the access token of one result."""
 
     authentication_classes = []
-    permission_classes = [AllowAny]
     parser_classes = [CallbackParser]
     content_negotiation_class = FirstRenderer  # `application/vnd.api+json` is JSON too
 

@@ -129,8 +129,3 @@ class RunTask(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-    @property
-    def needs_administrator(self) -> bool:
-        """Whether only administrators may change it: it concerns more than one team's workspaces."""
-        return self.is_global or self.organization_id is None

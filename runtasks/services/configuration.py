@@ -5,9 +5,11 @@ from typing import Any
 from django.db.models import Count
 from django.db.models.functions import Now
 
+from iacplatform.accounts.levels import OrganizationRole
 from iacplatform.accounts.models import User
+from iacplatform.accounts.organizations import require_role
 from iacplatform.common.conflicts import taken
-from iacplatform.common.errors import Conflict, DomainError, InvalidInput, NotFound
+from iacplatform.common.errors import Conflict, InvalidInput, NotFound
 from iacplatform.common.outbound import OutboundRefused, check_url
 from runtasks.models import RunTask, WorkspaceRunTask
 from runtasks.services.verification import verify
@@ -18,13 +20,6 @@ NAME_TAKEN = "another run task of the organization has this name"
 ATTACHED = "the run task is attached to this stage of the workspace already"
 # What the service is reached by: a change of these is tried before it is kept.
 VERIFIED = frozenset({"endpoint_url", "hmac_key", "signature_format", "enabled"})
-
-
-class NeedsAdministrator(DomainError):
-    """Only administrators touch what concerns every workspace."""
-
-    status = 403
-    code = "permission_denied"
 
 
 class StillAttached(Conflict):
@@ -44,7 +39,7 @@ def create_run_task(
     """Creates a RunTask, after its service has accepted a test request unless ``verified`` is off.
 
     Raises:
-        NeedsAdministrator: it is global or the whole platform's, and the user is no administrator.
+        Forbidden: the user does not manage the RunTasks of its organization, or of all of them.
         InvalidInput: the user may not create it in that organization, or its address is never called.
         VerificationFailed: its service does not accept requests.
         Conflict: the name is taken.
@@ -83,7 +78,7 @@ def delete_run_task(run_task: RunTask, *, user: User) -> None:
     """Removes a RunTask; what it said about tasks stays.
 
     Raises:
-        NeedsAdministrator: it is global or the whole platform's, and the user is no administrator.
+        Forbidden: the user does not manage the RunTasks of its organization, or of all of them.
         StillAttached: a workspace has an attachment for it.
         Conflict: it is being asked.
     """
@@ -134,9 +129,8 @@ def _stored(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_administrator(run_task: RunTask, user: User) -> None:
-    """Raises :class:`NeedsAdministrator` where the RunTask is not one team's and the user no administrator."""
-    if run_task.needs_administrator and not (user.is_staff or user.is_superuser):
-        raise NeedsAdministrator("Only administrators may touch a global run task")
+    """Raises ``Forbidden`` unless the user manages the RunTasks of its organization, or of all of them."""
+    require_role(user, run_task.organization_id, OrganizationRole.RUN_TASKS)
 
 
 def _check_service(run_task: RunTask, *, verified: bool) -> None:

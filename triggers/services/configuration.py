@@ -6,11 +6,12 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
+from iacplatform.accounts.levels import Level
 from iacplatform.accounts.models import User
-from iacplatform.common.errors import InvalidInput, NotFound
+from iacplatform.common.errors import Forbidden, InvalidInput, NotFound
 from triggers.models import RunTrigger
 from triggers.services.graph import Direction, changing_the_graph, check_no_cycle, reached_from
-from workspaces.models import Workspace
+from workspaces.models import Workspace, access_of
 
 End = Literal["source", "target"]
 # Where a new edge to this end would close a cycle, and the look-up of those that have one already.
@@ -80,13 +81,19 @@ def delete_run_trigger(run_trigger: RunTrigger, *, user: User) -> None:
 
 
 def check_may_link(user: User, *ends: Workspace) -> None:
-    """Raises ``NotFound`` unless the user may write to all these workspaces (F42).
+    """Refuses who may not write to all these workspaces (F42).
 
-    Members of an organization may write to all it has.
+    Raises ``NotFound`` where the user does not see one of them, ``Forbidden`` where they only see it.
     """
-    writable = Workspace.objects.visible_to(user)
-    if writable.filter(pk__in=[end.pk for end in ends]).distinct().count() != len(set(ends)):
-        raise NotFound("There is no such workspace")
+    access = access_of(user)
+    for end in ends:
+        level = access.level_in(
+            organization=end.organization_id, project=end.project_id, workspace=end.pk
+        )
+        if level < Level.READ:
+            raise NotFound("There is no such workspace")
+        if level < Level.WRITE:
+            raise Forbidden(f"You need the level write in the workspace {end.name} too")
 
 
 def linkable(workspace: Workspace, *, user: User, other_end: End) -> QuerySet[Workspace]:
@@ -96,5 +103,7 @@ def linkable(workspace: Workspace, *, user: User, other_end: End) -> QuerySet[Wo
     """
     looping, linked = AROUND[other_end]
     excluded = {workspace.pk, *reached_from(workspace, looping)}
-    theirs = Workspace.objects.visible_to(user).filter(organization=workspace.organization_id)
+    theirs = Workspace.objects.visible_to(user, Level.WRITE).filter(
+        organization=workspace.organization_id
+    )
     return theirs.exclude(pk__in=excluded).exclude(**{linked: workspace}).order_by("name", "pk")

@@ -12,7 +12,7 @@ from iacplatform.accounts.levels import Level
 from iacplatform.accounts.models import User
 from iacplatform.accounts.permissions import action_of, require_level, rule_of
 from iacplatform.common.conditional import hold_object
-from workspaces.models import Workspace, WorkspaceTask
+from workspaces.models import Workspace, WorkspaceTask, access_of
 
 M = TypeVar("M", bound=Model)
 
@@ -23,6 +23,15 @@ def find_workspace(user: User, reference: str) -> Workspace:
     visible = Workspace.objects.visible_to(user)
     related = visible.select_related("organization", "engine_version", "created_by")
     return get_object_or_404(related, **{key: reference})
+
+
+def level_in(user: User, workspace: Workspace) -> Level:
+    """How much the user may do in a workspace."""
+    return access_of(user).level_in(
+        organization=workspace.organization_id,
+        project=workspace.project_id,
+        workspace=workspace.pk,
+    )
 
 
 class WorkspaceView(GenericViewSet[M]):

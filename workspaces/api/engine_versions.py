@@ -11,7 +11,6 @@ from rest_framework.viewsets import ModelViewSet
 from iacplatform.common.conditional import conditional
 from iacplatform.common.idempotency import idempotent_actions
 from workspaces.api.filters import EngineVersionFilter
-from workspaces.api.permissions import StaffWrites
 from workspaces.api.serializers.engine_versions import EngineVersionSerializer
 from workspaces.models import EngineVersion
 from workspaces.services.engine_versions import (
@@ -29,7 +28,6 @@ class EngineVersionViewSet(ModelViewSet[EngineVersion]):
     queryset = EngineVersion.objects.all()
     serializer_class = EngineVersionSerializer
     filterset_class = EngineVersionFilter
-    permission_classes = [StaffWrites]
     lookup_url_kwarg = "engine_version_id"
 
     def perform_create(self, serializer: BaseSerializer[EngineVersion]) -> None:

@@ -6,7 +6,6 @@ from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins
 from rest_framework.exceptions import NotFound
-from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -123,7 +122,6 @@ class RemoteStateView(APIView):
     """What the engine of another workspace's task reads, with the token in its files."""
 
     authentication_classes = []
-    permission_classes = [AllowAny]
 
     @extend_schema(
         operation_id="workspaces_state_outputs_full",

@@ -139,6 +139,7 @@ class SetVariableView(GenericViewSet[SetVariable]):
         super().initial(request, *args, **kwargs)
         sets = visible_sets(self.user)
         self.variable_set = get_object_or_404(sets, variable_set_id=kwargs["variable_set_id"])
+        self.check_object_permissions(request, self.variable_set)
 
     def rows(self) -> QuerySet[SetVariable]:
         """The current version of each variable."""

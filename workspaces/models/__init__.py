@@ -62,9 +62,9 @@ __all__ = [
     "VariableType",
     "Workspace",
     "WorkspaceOutput",
-    "access_of",
     "WorkspaceRemoteData",
     "WorkspaceResource",
     "WorkspaceTask",
     "WorkspaceVariable",
+    "access_of",
 ]

@@ -10,7 +10,9 @@ from typing import Any
 
 from django.db import transaction
 
+from iacplatform.accounts.levels import OrganizationRole
 from iacplatform.accounts.models import User
+from iacplatform.accounts.organizations import require_role
 from iacplatform.common.conflicts import taken
 from iacplatform.common.errors import InvalidInput, NotFound
 from workspaces.models import Project, SetVariable, VariableSet, Workspace
@@ -37,8 +39,9 @@ def editing_set(variable_set: VariableSet) -> Iterator[VariableSet]:
 def create_variable_set(
     *, user: User, organization: str | None = None, **fields: Any
 ) -> VariableSet:
-    """Creates an empty set; raises ``InvalidInput``, or ``Conflict`` for a name that is taken."""
+    """Creates an empty set; raises ``Forbidden``, ``InvalidInput``, or ``Conflict`` for a name that is taken."""
     owner = organization_for(user, organization)
+    require_role(user, owner.pk, OrganizationRole.SETTINGS)
     with taken("one_variable_set_name_an_organization", "name", NAME_TAKEN):
         return VariableSet.objects.create(organization=owner, created_by=user, **fields)
 

@@ -6,11 +6,19 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from iacplatform.accounts.levels import Level
 from iacplatform.accounts.models import DEFAULT_ORGANIZATION, Organization, User
 from iacplatform.common.conflicts import taken
-from iacplatform.common.errors import InvalidInput
+from iacplatform.common.errors import Forbidden, InvalidInput
 from workspaces.exceptions import WorkspaceInUse
-from workspaces.models import ConfigurationSource, OutputsSharing, Workspace
+from workspaces.models import (
+    AccessGrant,
+    ConfigurationSource,
+    OutputsSharing,
+    Project,
+    Workspace,
+    access_of,
+)
 from workspaces.services.editing import editing
 from workspaces.task_status import ExecutionMode
 
@@ -42,12 +50,29 @@ def organization_for(user: User, name: str | None) -> Organization:
 
 
 def create_workspace(*, user: User, organization: str | None = None, **fields: Any) -> Workspace:
-    """Creates a workspace; raises ``InvalidInput``, or ``Conflict`` for a name that is taken."""
+    """Creates a workspace, of which its creator is an administrator.
+
+    Raises ``Forbidden``, ``InvalidInput``, or ``Conflict`` for a name that is taken.
+    """
     _check_mode(fields)
     _check_limits(fields)
     owner = organization_for(user, organization)
-    with taken("one_workspace_name_an_organization", "name", NAME_TAKEN):
-        return Workspace.objects.create(organization=owner, created_by=user, **fields)
+    project: Project | None = fields.get("project")
+    if project is not None and project.organization_id != owner.pk:
+        raise InvalidInput("project", "the organization has no such project")
+    place = {"organization": owner.pk, "project": project and project.pk}
+    if access_of(user).level_in(**place, workspace=None) < Level.WRITE:
+        raise Forbidden("You need the level write in the organization or the project")
+    with (
+        transaction.atomic(),
+        taken("one_workspace_name_an_organization", "name", NAME_TAKEN),
+    ):
+        workspace = Workspace.objects.create(organization=owner, created_by=user, **fields)
+        # Who made it may also remove it, whatever level they have in general.
+        AccessGrant.objects.create(
+            user=user, workspace=workspace, level=Level.ADMIN, created_by=user
+        )
+    return workspace
 
 
 def update_workspace(workspace: Workspace, **changes: Any) -> None:

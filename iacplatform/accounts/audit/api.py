@@ -22,12 +22,7 @@ from iacplatform.accounts.audit.models import AuditEntry
 from iacplatform.accounts.audit.paging import NEWEST_FIRST, CursorPagination
 from iacplatform.accounts.audit.recording import DONE, begin_audit, end_audit
 from iacplatform.accounts.audit.serializers import AuditEntrySerializer
-from iacplatform.accounts.models import Organization, User
-
-
-def owned_organizations(user: User) -> QuerySet[Organization]:
-    """The organizations whose audit log a user may read."""
-    return Organization.objects.filter(membership__user=user)
+from iacplatform.accounts.organizations import owned_organizations
 
 
 class ExportQuery(serializers.Serializer[Any]):

@@ -4,7 +4,6 @@ from typing import Any
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
-from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
@@ -52,7 +51,6 @@ class SetupView(APIView):
     """Open to everybody, because there is nobody yet; a token says who may."""
 
     authentication_classes = []
-    permission_classes = [AllowAny]
 
     def get_throttles(self) -> list[BaseThrottle]:
         """Guessing the token counts as signing in does."""

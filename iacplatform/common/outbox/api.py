@@ -6,7 +6,6 @@ import django_filters  # type: ignore[import-untyped]
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.mixins import ListModelMixin
-from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
@@ -14,14 +13,6 @@ from rest_framework.viewsets import GenericViewSet
 from iacplatform.common.idempotency import idempotent_actions
 from iacplatform.common.models import OutboxEntry, OutboxStatus
 from iacplatform.common.outbox.entries import replay
-
-
-class SuperusersOnly(BasePermission):
-    """For what belongs to the installation and to no organization."""
-
-    def has_permission(self, request: Request, view: Any) -> bool:
-        """Whether a superuser asks."""
-        return bool(request.user.is_authenticated and request.user.is_superuser)
 
 
 class OutboxEntrySerializer(serializers.ModelSerializer[OutboxEntry]):
@@ -65,7 +56,6 @@ class OutboxEntryViewSet(ListModelMixin, GenericViewSet[OutboxEntry]):
     queryset = OutboxEntry.objects.defer("payload")
     serializer_class = OutboxEntrySerializer
     filterset_class = OutboxEntryFilter
-    permission_classes = [SuperusersOnly]
     lookup_url_kwarg = "entry_id"
 
     @extend_schema(request=None)

@@ -94,6 +94,8 @@ QUERIES = {
 """What a list is asked with, where it does not answer without."""
 NOT_LISTS = {
     "/api/v1/auth/me",
+    "/api/v1/auth/oidc/callback",
+    "/api/v1/auth/oidc/login",
     f"{CMDB}/stats",
     f"{CMDB}/workspaces/{{workspace_id}}/sync",
     "/api/v1/audit-log/export",

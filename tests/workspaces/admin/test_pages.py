@@ -10,9 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from executor.models import WorkerHost
-from iacplatform.accounts.audit.models import AuditEntry
-from iacplatform.accounts.models import APIToken, User
-from iacplatform.accounts.oidc.models import OIDCIdentity
+from iacplatform.accounts.models import APIToken, AuditEntry, OIDCIdentity, User
 from iacplatform.common.models import OutboxEntry
 from notifications.models import NotificationConfig
 from runtasks.models import RunTask, RunTaskResult, WorkspaceRunTask
@@ -101,7 +99,6 @@ def one_of_each(name: str, user: User) -> WorkspaceTask:
     OutboxEntry.objects.create(
         kind="test", key=name, payload={"token": SECRET}, max_attempts=1, waits=[1.0]
     )
-    AuditEntry.objects.create(action="test", via="api", actor=user, organization_id=1)
     OIDCIdentity.objects.create(user=user, issuer="https://idp.example.com", subject=name)
     attachment = AttachmentFactory.create(workspace=workspace, created_by=user)
     ResultFactory.create(task=task, run_task=attachment.run_task)

@@ -6,7 +6,6 @@ from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins
-from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
@@ -32,14 +31,6 @@ from workspaces.cmdb.services.fetching import try_out
 from workspaces.cmdb.services.pulling import request_pull
 
 
-class Administrators(BasePermission):
-    """Staff and superusers."""
-
-    def has_permission(self, request: Request, view: Any) -> bool:
-        """Whether the caller is one."""
-        return request.user.is_staff or request.user.is_superuser
-
-
 @conditional()
 @idempotent_actions("create", "sync")
 class ExternalSourceViewSet(ModelViewSet[ExternalSource]):
@@ -47,7 +38,6 @@ class ExternalSourceViewSet(ModelViewSet[ExternalSource]):
 
     queryset = ExternalSource.objects.all()
     serializer_class = ExternalSourceSerializer
-    permission_classes = [IsAuthenticated, Administrators]
     filter_backends = []
     lookup_field = "source_id"
 
@@ -110,7 +100,6 @@ class SyncLogViewSet(mixins.ListModelMixin, GenericViewSet[SyncLog]):
 
     queryset = SyncLog.objects.all()
     serializer_class = ExternalSyncLogSerializer
-    permission_classes = [IsAuthenticated, Administrators]
     filter_backends = []
 
     def get_queryset(self) -> QuerySet[SyncLog]:

@@ -51,7 +51,9 @@ def _administrator(username: str, password: str) -> User:
     user.set_password(password)
     user.save(update_fields=["password"])
     organization = Organization.objects.get(name=DEFAULT_ORGANIZATION)
-    Membership.objects.get_or_create(organization=organization, user=user)
+    Membership.objects.update_or_create(
+        organization=organization, user=user, defaults={"is_owner": True}
+    )
     return user
 
 

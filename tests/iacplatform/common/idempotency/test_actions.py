@@ -11,6 +11,9 @@ from iacplatform.common.idempotency import is_idempotent
 WITHOUT_KEY = {
     "SetupView.post": "it succeeds once whatever its header says",
     "LoginView.post": "its answer is a secret, and signing in twice does no harm",
+    "LogoutView.post": "it ends what asks for it, and cannot be asked again",
+    "PasswordView.post": "its answer is a secret, and again it says that the old password is wrong",
+    "SessionTokenView.post": "its answer is a secret, and one more does no harm",
     "APITokenViewSet.create": "its answer is a secret",
     "RunTaskViewSet.create": "it calls somebody, which must not happen in a transaction",
     "RunTaskViewSet.test": "it calls somebody, and starts no work here",
