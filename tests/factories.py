@@ -10,15 +10,18 @@ from typing import Any
 import factory
 from django.utils import timezone
 
+from iacplatform.accounts.levels import Level
 from iacplatform.accounts.models import (
     DEFAULT_ORGANIZATION,
     APIToken,
     Membership,
     Organization,
+    Team,
     User,
 )
 from iacplatform.accounts.services import create_api_token
 from workspaces.models import (
+    AccessGrant,
     EngineVersion,
     Project,
     ResourceChange,
@@ -68,6 +71,37 @@ class UserFactory(factory.django.DjangoModelFactory[User]):
         """Makes the user an owner."""
         for organization in [OrganizationFactory.create()] if given is None else given:
             Membership.objects.create(user=self, organization=organization, is_owner=True)
+
+
+def plain_member(organization: Organization | None = None, **fields: Any) -> User:
+    """Somebody who belongs to an organization and may do nothing there until a team of theirs may."""
+    user = UserFactory.create(organizations=[], **fields)
+    Membership.objects.create(
+        user=user, organization=organization or OrganizationFactory.create(), is_owner=False
+    )
+    return user
+
+
+def member_with(
+    level: Level,
+    *,
+    organization: Organization | None = None,
+    project: Project | None = None,
+    workspace: Workspace | None = None,
+    roles: tuple[str, ...] = (),
+    **fields: Any,
+) -> User:
+    """A member of a team of their own that has this level in one place."""
+    place = organization or (project or workspace or OrganizationFactory.create())
+    owner = place if isinstance(place, Organization) else place.organization
+    user = plain_member(owner, **fields)
+    team = Team.objects.create(organization=owner, name=f"team of {user}", roles=list(roles))
+    team.members.add(user)
+    where = {"project": project, "workspace": workspace}
+    if project is None and workspace is None:
+        where["organization"] = owner
+    AccessGrant.objects.create(team=team, level=level, **where)
+    return user
 
 
 def api_token(user: User) -> str:

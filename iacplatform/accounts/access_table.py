@@ -42,9 +42,9 @@ ACCESS: dict[str, Rules] = {
     "iacplatform.accounts.MeView": {"get": WHO},
     "iacplatform.accounts.oidc.OIDCLoginView": {"get": PUBLIC},
     "iacplatform.accounts.oidc.OIDCCallbackView": {"get": PUBLIC},
-    "iacplatform.accounts.LogoutView": {"post": WHO},
-    "iacplatform.accounts.PasswordView": {"post": ACCOUNT},
-    "iacplatform.accounts.SessionTokenView": {"post": ACCOUNT},
+    "iacplatform.accounts.session_api.LogoutView": {"post": WHO},
+    "iacplatform.accounts.session_api.PasswordView": {"post": ACCOUNT},
+    "iacplatform.accounts.session_api.SessionTokenView": {"post": ACCOUNT},
     "iacplatform.accounts.APITokenViewSet": {
         "list": ACCOUNT,
         "create": ACCOUNT,

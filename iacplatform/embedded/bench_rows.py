@@ -8,9 +8,17 @@ from django.db import connection
 from django.db.models import Model
 from django.utils import timezone
 
-from iacplatform.accounts.models import DEFAULT_ORGANIZATION, Membership, Organization, User
+from iacplatform.accounts.levels import Level
+from iacplatform.accounts.models import (
+    DEFAULT_ORGANIZATION,
+    Membership,
+    Organization,
+    Team,
+    User,
+)
 from iacplatform.accounts.services import create_api_token
 from workspaces.models import (
+    AccessGrant,
     EngineVersion,
     ResourceChange,
     StateVersion,
@@ -90,6 +98,12 @@ def _people() -> tuple[User, list[int]]:
         for person in people
         for organization in (organizations[0], organizations[2])
     )
+    team = Team.objects.create(organization=organizations[0], name="platform")
+    team.members.set(people)
+    elsewhere = Team.objects.create(organization=organizations[2], name="platform")
+    elsewhere.members.set(people)
+    for each in (team, elsewhere):
+        AccessGrant.objects.create(team=each, organization=each.organization, level=Level.WRITE)
     return people[0], [organization.pk for organization in organizations]
 
 

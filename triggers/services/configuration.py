@@ -87,9 +87,7 @@ def check_may_link(user: User, *ends: Workspace) -> None:
     """
     access = access_of(user)
     for end in ends:
-        level = access.level_in(
-            organization=end.organization_id, project=end.project_id, workspace=end.pk
-        )
+        level = access.level_in_workspace(end)
         if level < Level.READ:
             raise NotFound("There is no such workspace")
         if level < Level.WRITE:

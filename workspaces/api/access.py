@@ -12,26 +12,23 @@ from iacplatform.accounts.levels import Level
 from iacplatform.accounts.models import User
 from iacplatform.accounts.permissions import action_of, require_level, rule_of
 from iacplatform.common.conditional import hold_object
-from workspaces.models import Workspace, WorkspaceTask, access_of
+from workspaces.models import Access, Workspace, WorkspaceTask, access_of
 
 M = TypeVar("M", bound=Model)
 
 
+RELATED = ("organization", "project", "engine_version", "created_by")
+
+
 def find_workspace(user: User, reference: str) -> Workspace:
     """The workspace with this semantic or numeric id; raises ``Http404`` where the user sees none."""
+    return _found(access_of(user), reference)
+
+
+def _found(access: Access, reference: str) -> Workspace:
     key = "pk" if reference.isdigit() else "workspace_id"
-    visible = Workspace.objects.visible_to(user)
-    related = visible.select_related("organization", "engine_version", "created_by")
-    return get_object_or_404(related, **{key: reference})
-
-
-def level_in(user: User, workspace: Workspace) -> Level:
-    """How much the user may do in a workspace."""
-    return access_of(user).level_in(
-        organization=workspace.organization_id,
-        project=workspace.project_id,
-        workspace=workspace.pk,
-    )
+    visible = Workspace.objects.filter(access.workspaces_with(Level.READ))
+    return get_object_or_404(visible.select_related(*RELATED), **{key: reference})
 
 
 class WorkspaceView(GenericViewSet[M]):
@@ -52,8 +49,9 @@ class WorkspaceView(GenericViewSet[M]):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Looks the workspace up, once it is known who asks."""
         super().initial(request, *args, **kwargs)
-        self.workspace = find_workspace(self.user, kwargs["workspace_id"])
-        self.level = level_in(self.user, self.workspace)
+        access = access_of(self.user)
+        self.workspace = _found(access, kwargs["workspace_id"])
+        self.level = access.level_in_workspace(self.workspace)
         require_level(rule_of(self, action_of(self, request.method or "") or ""), self.level)
 
     def hold_for_change(self) -> None:

@@ -1,12 +1,16 @@
 """What a user may do in which workspaces: read once, then asked of rows and of queries."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from django.db.models import Q
 
 from iacplatform.accounts.levels import Level
 from iacplatform.accounts.models import Membership, User
 from workspaces.models.access_grant import AccessGrant
+
+if TYPE_CHECKING:
+    from workspaces.models.workspace import Workspace
 
 Levels = dict[int, Level]
 
@@ -33,6 +37,14 @@ class Access:
             if key is not None and key in levels:
                 return levels[key]
         return Level.NONE
+
+    def level_in_workspace(self, workspace: "Workspace") -> Level:
+        """The level in a workspace that is there."""
+        return self.level_in(
+            organization=workspace.organization_id,
+            project=workspace.project_id,
+            workspace=workspace.pk,
+        )
 
     def workspaces_with(self, level: Level) -> Q:
         """The condition of workspaces in which the level is at least so high.

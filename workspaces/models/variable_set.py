@@ -138,3 +138,8 @@ class SetVariable(Variable):
                 name="one_set_variable_a_key",
             ),
         ]
+
+    @property
+    def organization_id(self) -> int:
+        """Whose it is: its set's organization."""
+        return self.variable_set.organization_id

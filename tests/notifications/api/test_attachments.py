@@ -125,5 +125,5 @@ def test_the_list_takes_a_fixed_number_of_queries(
 ) -> None:
     AttachmentFactory.create_batch(9, workspace=workspace)
     NotificationFactory.create_batch(9, everywhere=True)
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(8):
         assert len(api.get(url).json()["workspace_notifications"]) == 9

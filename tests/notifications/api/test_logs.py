@@ -148,5 +148,5 @@ def test_the_list_takes_a_fixed_number_of_queries(
     for _ in range(12):
         AttachmentFactory.create(workspace=task.workspace)
     happen("task_failed", task)
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(8):
         assert api.get(url).json()["total"] == 12

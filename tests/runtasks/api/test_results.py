@@ -142,5 +142,5 @@ def test_a_list_takes_a_fixed_number_of_queries(
     reach(task)
     for result in RunTaskResult.objects.filter(task=task)[:11]:
         answer(result, outcomes=(Outcome("a"), Outcome("b")))
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(10):
         assert api.get(f"{at(task)}?page_size=100").json()["total"] == 12

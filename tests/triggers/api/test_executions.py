@@ -167,5 +167,5 @@ def test_the_list_takes_a_fixed_number_of_queries(
         link(workspace, WorkspaceFactory.create())
     task = a_task(workspace)
 
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(11):
         assert api.get(address(task)).json()["total"] == 10

@@ -185,5 +185,5 @@ def test_lists_take_a_fixed_number_of_queries(
         link(workspace, WorkspaceFactory.create())
         link(WorkspaceFactory.create(), workspace)
     for path in ("", "/inbound", "/available-targets", "/available-sources"):
-        with django_assert_max_num_queries(8):
+        with django_assert_max_num_queries(10):
             assert api.get(f"{url}{path}").status_code == 200

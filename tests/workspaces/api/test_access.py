@@ -155,6 +155,6 @@ def test_every_list_takes_a_fixed_number_of_queries(
     django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
     for address in _fill(workspace, member, rows=12):
-        with django_assert_max_num_queries(7):
+        with django_assert_max_num_queries(9):
             answer = api.get(f"/api/v1{address}?page_size=100")
         assert answer.status_code == 200, address

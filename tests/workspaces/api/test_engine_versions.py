@@ -7,7 +7,13 @@ from rest_framework.test import APIClient
 
 from iacplatform.accounts.models import User
 from iacplatform.common.errors import InvalidInput
-from tests.factories import EngineVersionFactory, UserFactory, WorkspaceFactory, approvable_task
+from tests.factories import (
+    EngineVersionFactory,
+    UserFactory,
+    WorkspaceFactory,
+    approvable_task,
+    plain_member,
+)
 from workspaces.models import EngineVersion
 from workspaces.services.engine_versions import save_engine_version, set_default
 
@@ -27,8 +33,9 @@ def staff(client_of: Callable[[User], APIClient], db: None) -> APIClient:
 
 
 def test_everybody_reads_and_staff_writes(
-    api: APIClient, staff: APIClient, engine: EngineVersion
+    client_of: Callable[[User], APIClient], staff: APIClient, engine: EngineVersion
 ) -> None:
+    api = client_of(plain_member())
     assert api.get(ALL).json()["items"][0]["version"] == engine.version
     url = f"{ALL}/{engine.pk}"
     assert api.get(url).json()["is_default"] is True

@@ -364,5 +364,5 @@ def test_every_list_of_sets_takes_a_fixed_number_of_queries(
         SetVariableFactory.create(variable_set=VariableSetFactory.create(created_by=person))
     versions = f"{url}/variables/{first.variable_id}/versions"
     for address in (SETS, f"{url}/variables", versions, f"{base}/effective-variables"):
-        with django_assert_max_num_queries(7):
+        with django_assert_max_num_queries(9):
             assert api.get(f"{address}?page_size=100").json()["total"] >= 13

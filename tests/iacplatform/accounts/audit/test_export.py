@@ -73,7 +73,7 @@ def test_an_export_shows_an_owner_nothing_of_others(web_server: str) -> None:
     ours = Organization.objects.create(name="ours")
     ada = UserFactory.create(username="ada")
     ada.organizations.clear()
-    Membership.objects.create(user=ada, organization=ours)
+    Membership.objects.create(user=ada, organization=ours, is_owner=True)
     AuditEntry.objects.create(action="a.b", via="api", organization=ours)
     AuditEntry.objects.create(action="a.c", via="api")
     headers = {"Authorization": f"Bearer {issue_access_token(ada)}"}

@@ -182,9 +182,9 @@ def test_the_platforms_list_takes_the_same_queries_for_many(
         a_finished_check(WorkspaceFactory.create(name=f"w{number}"), drifted())
         ResourceFactory.create(workspace=workspace)
 
-    with django_assert_max_num_queries(5):
+    with django_assert_max_num_queries(7):
         assert api.get("/api/v1/drift").data["total"] == 15
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(10):
         assert api.get(f"/api/v1/workspaces/{workspace.pk}/resources-drift").data["total"] == 15
 
 
