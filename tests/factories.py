@@ -97,10 +97,10 @@ def member_with(
     user = plain_member(owner, **fields)
     team = Team.objects.create(organization=owner, name=f"team of {user}", roles=list(roles))
     team.members.add(user)
-    where = {"project": project, "workspace": workspace}
-    if project is None and workspace is None:
-        where["organization"] = owner
-    AccessGrant.objects.create(team=team, level=level, **where)
+    everywhere = owner if project is None and workspace is None else None
+    AccessGrant.objects.create(
+        team=team, level=level, organization=everywhere, project=project, workspace=workspace
+    )
     return user
 
 

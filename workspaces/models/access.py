@@ -89,7 +89,7 @@ def access_of(user: User) -> Access:
     )
     rows = AccessGrant.objects.filter(held).order_by()
     for organization, project, workspace, level in rows.values_list(
-        "organization", "project", "workspace", "level"
+        "organization_id", "project_id", "workspace_id", "level"
     ):
         levels, key = _place(access, organization, project, workspace)
         levels[key] = max(Level(level), levels.get(key, Level.NONE))

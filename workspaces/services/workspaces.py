@@ -60,8 +60,8 @@ def create_workspace(*, user: User, organization: str | None = None, **fields: A
     project: Project | None = fields.get("project")
     if project is not None and project.organization_id != owner.pk:
         raise InvalidInput("project", "the organization has no such project")
-    place = {"organization": owner.pk, "project": project and project.pk}
-    if access_of(user).level_in(**place, workspace=None) < Level.WRITE:
+    key = None if project is None else project.pk
+    if access_of(user).level_in(organization=owner.pk, project=key, workspace=None) < Level.WRITE:
         raise Forbidden("You need the level write in the organization or the project")
     with (
         transaction.atomic(),
