@@ -3,7 +3,7 @@
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from django.core.paginator import EmptyPage, Paginator
+from django.core.paginator import EmptyPage, Page, Paginator
 from django.db.models import QuerySet, Value
 from rest_framework.pagination import PageNumberPagination as BasePagination
 from rest_framework.response import Response
@@ -14,10 +14,11 @@ else:
     _Paginator = Paginator
 
 COUNT_CAP = 10_000
-"""Rows: so many are counted and have a page; a longer list has to be narrowed."""
+"""Rows: so many are counted, whose pages are quick; those behind them are there as well."""
+LAST_ROW = 2**63
+"""PostgreSQL counts no further."""
 KNOWN_TOTAL = "known_total"
 """Annotation of rows that were counted already, with their number."""
-TOO_DEEP = f"Only the first {COUNT_CAP:,} have a page: narrow the list."
 
 
 class CappedPaginator(_Paginator):
@@ -25,7 +26,7 @@ class CappedPaginator(_Paginator):
 
     @cached_property
     def count(self) -> int:
-        """How many rows have a page."""
+        """How many rows there are, as far as they are counted."""
         return min(self._found, COUNT_CAP)
 
     @property
@@ -33,14 +34,24 @@ class CappedPaginator(_Paginator):
         """Whether :attr:`count` is all there are."""
         return self._found <= COUNT_CAP
 
-    def validate_number(self, number: int | float | str) -> int:
-        """The number of a page; raises ``InvalidPage``, and says so where the list is too long."""
+    def page(self, number: int | str) -> "Page[Any]":
+        """One page, also behind what is counted as long as there are rows; raises ``InvalidPage``."""
         try:
-            return super().validate_number(number)
+            found = super().page(number)
         except EmptyPage:
             if self.is_exact:
                 raise
-            raise EmptyPage(TOO_DEEP) from None
+            return self._behind(int(number))
+        ends_early = not self.is_exact and found.number == self.num_pages
+        return self._behind(found.number) if ends_early else found
+
+    def _behind(self, number: int) -> "Page[Any]":
+        first = (number - 1) * self.per_page
+        wanted = slice(first, first + self.per_page)
+        rows = list(self.object_list[wanted]) if 0 <= first < LAST_ROW else []
+        if not rows:
+            raise EmptyPage(self.error_messages["no_results"])
+        return Page(rows, number, self)
 
     @cached_property
     def _found(self) -> int:
@@ -60,7 +71,7 @@ class PageNumberPagination(BasePagination):
     """Answers ``{items, total, total_is_exact, page, page_size, pages}``; ``page_size`` is at most 100.
 
     Where there are more than :data:`COUNT_CAP` rows, ``total`` is that number and ``total_is_exact``
-    false; a page behind them is a 404 like any that is not there.
+    false; who reads on behind ``pages`` is at the end when a page is a 404.
     """
 
     page_size_query_param = "page_size"
@@ -96,6 +107,6 @@ class PageNumberPagination(BasePagination):
             },
             "page": number,
             "page_size": number,
-            "pages": number,
+            "pages": {**number, "description": "How many there are of those that are counted"},
         }
         return {"type": "object", "required": list(members), "properties": members}

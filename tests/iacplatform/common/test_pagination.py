@@ -32,13 +32,26 @@ def test_a_list_up_to_the_cap_is_counted_to_its_end() -> None:
         pages.page(101)
 
 
-def test_of_a_longer_list_only_the_beginning_has_pages() -> None:
-    pages = CappedPaginator(moves(COUNT_CAP + 1).transitions.all(), 100)
+def test_of_a_longer_list_every_row_has_a_page_although_not_all_are_counted() -> None:
+    pages = CappedPaginator(moves(COUNT_CAP + 101).transitions.all(), 100)
 
     assert (pages.count, pages.is_exact, pages.num_pages) == (COUNT_CAP, False, 100)
     assert len(pages.page(100)) == 100
-    with pytest.raises(InvalidPage, match="Only the first 10,000"):
-        pages.page(101)
+    assert [len(pages.page(number)) for number in (101, 102)] == [100, 1]
+    for absent in (103, 10**18, 10**30):
+        with pytest.raises(InvalidPage, match="no results"):
+            pages.page(absent)
+
+
+def test_no_row_is_left_out_where_counting_ends_within_a_page() -> None:
+    task = moves(COUNT_CAP + 50)
+    pages = CappedPaginator(task.transitions.order_by("pk"), 33)
+    around = range(COUNT_CAP // 33, COUNT_CAP // 33 + 4)
+
+    shown = [row.pk for number in around for row in pages.page(number)]
+
+    rows = task.transitions.order_by("pk").values_list("pk", flat=True)
+    assert shown == list(rows[(around[0] - 1) * 33 :])
 
 
 def test_a_list_that_is_no_query_is_counted() -> None:
