@@ -14,6 +14,7 @@ api: list[URLPattern | URLResolver] = [
     path("auth/", include("iacplatform.accounts.urls")),
     path("", include("iacplatform.accounts.audit.urls")),
     path("", include("iacplatform.accounts.setup.urls")),
+    path("", include("iacplatform.accounts.administration.urls")),
     path("", include("iacplatform.common.outbox.urls")),
     path("", include("workspaces.api.urls")),
     path("", include("workspaces.api.log_urls")),

@@ -5,6 +5,7 @@ from iacplatform.accounts.rules import (
     ACCOUNT,
     ADMIN,
     MEMBER,
+    OWNER,
     PLAN,
     PLATFORM,
     PUBLIC,
@@ -36,6 +37,8 @@ def changing(rule: Rule, remove: Rule | None = None) -> Rules:
     return {**names, "destroy": remove or rule}
 
 
+TOKENS: Rules = dict.fromkeys(("list", "create", "destroy"), OWNER)
+
 ACCESS: dict[str, Rules] = {
     # --- Who is there
     "iacplatform.accounts.LoginView": {"post": PUBLIC},
@@ -54,6 +57,33 @@ ACCESS: dict[str, Rules] = {
     "iacplatform.accounts.audit.AuditLogViewSet": {"list": MEMBER},
     "iacplatform.accounts.audit.AuditExportViewSet": {"export": MEMBER},
     "iacplatform.common.outbox.OutboxEntryViewSet": {"list": PLATFORM, "replay": PLATFORM},
+    "iacplatform.accounts.administration.OrganizationListViewSet": {
+        "list": MEMBER,
+        "create": PLATFORM,
+    },
+    "iacplatform.accounts.administration.OrganizationViewSet": {
+        "retrieve": MEMBER,
+        "partial_update": OWNER,
+    },
+    "iacplatform.accounts.administration.MemberViewSet": {
+        **reading(MEMBER),
+        "create": OWNER,
+        "partial_update": OWNER,
+        "destroy": OWNER,
+    },
+    "iacplatform.accounts.administration.TeamViewSet": {
+        **reading(MEMBER),
+        **changing(OWNER),
+        "members": MEMBER,
+        "set_members": OWNER,
+    },
+    "iacplatform.accounts.administration.OrganizationTokenViewSet": TOKENS,
+    "iacplatform.accounts.administration.TeamTokenViewSet": TOKENS,
+    "iacplatform.accounts.administration.users.AccountViewSet": {
+        **reading(PLATFORM),
+        "create": PLATFORM,
+        "partial_update": PLATFORM,
+    },
     # --- Workspaces. Creating asks for the level in the organization or the project, in the service.
     "workspaces.WorkspaceListViewSet": {"list": READ, "create": WRITE},
     "workspaces.WorkspaceViewSet": {

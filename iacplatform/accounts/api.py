@@ -1,5 +1,8 @@
 """Signing in, and the caller's own tokens."""
 
+from collections.abc import Callable
+from functools import partial
+
 from django.conf import settings
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import update_last_login
@@ -25,6 +28,7 @@ from iacplatform.accounts.serializers import (
 )
 from iacplatform.accounts.services import create_api_token, revoke_api_token
 from iacplatform.accounts.throttling import AccountThrottle, LoginThrottle
+from iacplatform.common.errors import Forbidden
 
 
 def signed_in_user(request: Request) -> User:
@@ -85,6 +89,17 @@ class MeView(APIView):
         return Response(UserSerializer(signed_in_user(request)).data)
 
 
+def new_token_answer(request: Request, make: Callable[..., tuple[APIToken, str]]) -> Response:
+    """Makes the token that a request asks for; its text is in this answer and never again."""
+    serializer = APITokenSerializer(data=request.data)
+    serializer.is_valid(raise_exception=True)
+    within = request.auth if isinstance(request.auth, APIToken) else None
+    token, text = make(within=within, **serializer.validated_data)
+    body = {**APITokenSerializer(token).data, "token": text}
+    headers = {"Cache-Control": "no-store"}
+    return Response(body, status=status.HTTP_201_CREATED, headers=headers)
+
+
 class APITokenViewSet(
     mixins.ListModelMixin,
     mixins.CreateModelMixin,
@@ -108,12 +123,10 @@ class APITokenViewSet(
     @extend_schema(responses={201: NewAPITokenSerializer})
     def create(self, request: Request) -> Response:
         """Creates a token; its text is in this answer and never again."""
-        serializer = APITokenSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        token, text = create_api_token(signed_in_user(request), **serializer.validated_data)
-        body = {**APITokenSerializer(token).data, "token": text}
-        headers = {"Cache-Control": "no-store"}
-        return Response(body, status=status.HTTP_201_CREATED, headers=headers)
+        user = signed_in_user(request)
+        if user.is_service:
+            raise Forbidden("Tokens of teams and organizations are made by owners")
+        return new_token_answer(request, partial(create_api_token, user))
 
     def perform_destroy(self, instance: APIToken) -> None:
         """Revokes it; the row stays in the list."""

@@ -14,6 +14,13 @@ def owned_organizations(user: User) -> QuerySet[Organization]:
     return Organization.objects.filter(membership__user=user, membership__is_owner=True)
 
 
+def member_organizations(user: User) -> QuerySet[Organization]:
+    """The organizations that the user belongs to; a superuser sees all."""
+    if user.is_superuser:
+        return Organization.objects.all()
+    return Organization.objects.filter(membership__user=user)
+
+
 def is_owner(user: User, organization_id: int) -> bool:
     """Whether the user may do everything in the organization."""
     return owned_organizations(user).filter(pk=organization_id).exists()

@@ -2,6 +2,7 @@
 
 from rest_framework import serializers
 
+from iacplatform.accounts.levels import TokenScope
 from iacplatform.accounts.models import APIToken, User
 
 
@@ -55,12 +56,20 @@ class UserSerializer(serializers.ModelSerializer[User]):
 class APITokenSerializer(serializers.ModelSerializer[APIToken]):
     """An API token without its text."""
 
+    scopes = serializers.ListField(
+        child=serializers.ChoiceField(choices=TokenScope.choices),
+        required=False,
+        max_length=len(TokenScope),
+        help_text="What it opens at most; none: all that its owner may",
+    )
+
     class Meta:
         model = APIToken
         fields = [
             "id",
             "name",
             "hint",
+            "scopes",
             "created_at",
             "expires_at",
             "last_used_at",

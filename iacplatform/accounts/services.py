@@ -1,6 +1,8 @@
 """Signing in, and the tokens of a user's programs."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -13,14 +15,25 @@ USE_IS_NOTED_EVERY = timedelta(minutes=1)
 
 
 def create_api_token(
-    user: User, *, name: str, expires_at: datetime | None = None
+    user: User,
+    *,
+    name: str,
+    expires_at: datetime | None = None,
+    scopes: Sequence[str] = (),
+    within: APIToken | None = None,
+    **owner: Any,
 ) -> tuple[APIToken, str]:
     """Creates a token and returns it with its text, which cannot be had again.
 
-    Raises ``InvalidInput`` for an end that is past.
+    ``within`` is the token with which this one is asked for, which gives no more than it has itself;
+    ``owner`` names the team or organization that it acts for, and who made it.
+
+    Raises ``InvalidInput`` for an end that is past, or scopes that ``within`` has not.
     """
     if expires_at is not None and expires_at <= timezone.now():
         raise InvalidInput("expires_at", "must be in the future")
+    if within is not None and within.scopes:
+        _check_within(scopes, within)
     text = new_token()
     token = APIToken.objects.create(
         user=user,
@@ -28,8 +41,18 @@ def create_api_token(
         digest=token_digest(text),
         hint=text[:HINT_LENGTH],
         expires_at=expires_at,
+        scopes=sorted(set(scopes)),
+        **owner,
     )
     return token, text
+
+
+def _check_within(scopes: Sequence[str], within: APIToken) -> None:
+    """No token makes one that opens more: not by naming more, nor by naming none, which means all."""
+    if not scopes:
+        raise InvalidInput("scopes", "name some: the token you ask with has not all of them")
+    if more := sorted(set(scopes) - set(within.scopes)):
+        raise InvalidInput("scopes", f"the token you ask with does not have {more[0]}")
 
 
 def revoke_api_token(token: APIToken) -> None:

@@ -1,0 +1,50 @@
+"""Users of the installation, for superusers."""
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+from rest_framework.viewsets import GenericViewSet
+
+from iacplatform.accounts.administration.accounts import create_account, update_account
+from iacplatform.accounts.administration.serializers import AccountSerializer, NewAccountSerializer
+from iacplatform.accounts.api import signed_in_user
+from iacplatform.accounts.models import User
+from iacplatform.common.conditional import conditional
+
+
+@conditional()
+class AccountViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericViewSet[User]):
+    """Every user; nobody is deleted, because what they did stays theirs: deactivate them."""
+
+    queryset = User.objects.order_by("username")
+    serializer_class = AccountSerializer
+    filter_backends = []
+    lookup_url_kwarg = "user_id"
+
+    @extend_schema(request=NewAccountSerializer, responses={201: AccountSerializer})
+    def create(self, request: Request) -> Response:
+        """Creates a user, who belongs to no organization yet."""
+        serializer = NewAccountSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        user = create_account(**serializer.validated_data)
+        return Response(AccountSerializer(user).data, status=201)
+
+    @extend_schema(request=NewAccountSerializer, responses=AccountSerializer)
+    def partial_update(self, request: Request, **_: object) -> Response:
+        """Changes the given fields; a new password or a deactivation ends all their sessions."""
+        user = self.get_object()
+        serializer = NewAccountSerializer(user, data=request.data, partial=True)
+        serializer.is_valid(raise_exception=True)
+        update_account(user, by=signed_in_user(request), **serializer.validated_data)
+        return Response(AccountSerializer(user).data)
+
+    def get_queryset(self) -> QuerySet[User]:
+        """By name."""
+        return super().get_queryset()
+
+    def get_serializer_class(self) -> type[BaseSerializer[User]]:
+        """What is shown."""
+        return AccountSerializer
