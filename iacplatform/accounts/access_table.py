@@ -39,6 +39,10 @@ def changing(rule: Rule, remove: Rule | None = None) -> Rules:
 
 TOKENS: Rules = dict.fromkeys(("list", "create", "destroy"), OWNER)
 
+GRANTS = ("list", "retrieve", "create", "partial_update", "destroy")
+GRANTS_OF_OWNERS: Rules = dict.fromkeys(GRANTS, OWNER)
+GRANTS_OF_ADMINISTRATORS: Rules = dict.fromkeys(GRANTS, ADMIN)
+
 ACCESS: dict[str, Rules] = {
     # --- Who is there
     "iacplatform.accounts.LoginView": {"post": PUBLIC},
@@ -84,6 +88,10 @@ ACCESS: dict[str, Rules] = {
         "create": PLATFORM,
         "partial_update": PLATFORM,
     },
+    "workspaces.ProjectViewSet": {**reading(MEMBER), **changing(SETTINGS)},
+    "workspaces.OrganizationGrantViewSet": GRANTS_OF_OWNERS,
+    "workspaces.WorkspaceGrantViewSet": GRANTS_OF_ADMINISTRATORS,
+    "workspaces.WorkspaceProjectViewSet": {"project": READ, "move": ADMIN},
     # --- Workspaces. Creating asks for the level in the organization or the project, in the service.
     "workspaces.WorkspaceListViewSet": {"list": READ, "create": WRITE},
     "workspaces.WorkspaceViewSet": {

@@ -9,6 +9,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from iacplatform.accounts.access_table import ACCESS
+from iacplatform.accounts.audit.requests import is_recorded, record_request
 from iacplatform.accounts.levels import Level
 from iacplatform.accounts.models import User
 from iacplatform.accounts.organizations import has_role_for_all, require_role
@@ -52,6 +53,9 @@ class AccessPermission(BasePermission):
             return True
         if not isinstance(request.user, User):
             return False
+        if is_recorded(request, view, rule) and not _is_recorded_later(view, rule):
+            organization_id = _asked_for(request, request.user)
+            record_request(request, view, rule, action, organization_id=organization_id)
         check_scopes(request.auth, rule)
         return _is_among(request.user, rule)
 
@@ -61,8 +65,27 @@ class AccessPermission(BasePermission):
         if rule is None or rule.role is None or rule.audience is not Audience.ORGANIZATION:
             return rule is not None
         assert isinstance(request.user, User)  # noqa: S101  # has_permission has said so
+        action = action_of(view, request.method or "") or ""
+        record_request(request, view, rule, action, organization_id=obj.organization_id)
         require_role(request.user, obj.organization_id, rule.role)
         return True
+
+
+def _is_recorded_later(view: Any, rule: Rule) -> bool:
+    """Whether the audit log hears of it once it is known of which organization it is."""
+    by_object = rule.role is not None and rule.audience is Audience.ORGANIZATION and view.kwargs
+    return bool(by_object) or getattr(view, "records_its_place", False)
+
+
+def _asked_for(request: Request, user: User) -> int | None:
+    """The organization in which something is made, as far as the request says so."""
+    theirs = user.organizations.order_by()
+    if request.method == "POST" and request.content_type.startswith("application/json"):
+        # A body that cannot be read is refused here: DRF gives it out as empty to whoever asks again.
+        name = request.data.get("organization") if isinstance(request.data, dict) else None
+        theirs = theirs.filter(name=name) if isinstance(name, str) else theirs
+    found = list(theirs.values_list("pk", flat=True)[:2])
+    return found[0] if len(found) == 1 else None
 
 
 def _is_among(user: User, rule: Rule) -> bool:

@@ -97,6 +97,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "iacplatform.accounts.audit.middleware.AdminAuditMiddleware",
+    "iacplatform.accounts.audit.requests.end_entries",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 TEMPLATES = [
@@ -199,6 +200,7 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "PATH_CONVERTER_OVERRIDES": {"pk": int},
     "ENUM_NAME_OVERRIDES": {
+        "AccessLevelEnum": "workspaces.api.serializers.access.WORDS",
         "TaskStatusEnum": "workspaces.task_status.TaskStatus",
         "StageStatusEnum": "workspaces.task_status.StageStatus",
         "StageEnum": "workspaces.task_status.Stage",

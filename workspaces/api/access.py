@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.viewsets import GenericViewSet
 
 from iacplatform.accounts.api import signed_in_user
+from iacplatform.accounts.audit.requests import record_request
 from iacplatform.accounts.levels import Level
 from iacplatform.accounts.models import User
 from iacplatform.accounts.permissions import action_of, require_level, rule_of
@@ -38,6 +39,7 @@ class WorkspaceView(GenericViewSet[M]):
     OpenAPI document. Filters are for lists: what is looked up by its id is found whatever they say.
     """
 
+    records_its_place = True
     workspace: Workspace
     level: Level
 
@@ -52,7 +54,21 @@ class WorkspaceView(GenericViewSet[M]):
         access = access_of(self.user)
         self.workspace = _found(access, kwargs["workspace_id"])
         self.level = access.level_in_workspace(self.workspace)
-        require_level(rule_of(self, action_of(self, request.method or "") or ""), self.level)
+        self._check_level(request)
+
+    def _check_level(self, request: Request) -> None:
+        action = action_of(self, request.method or "") or ""
+        rule = rule_of(self, action)
+        if rule is not None:
+            record_request(
+                request,
+                self,
+                rule,
+                action,
+                organization_id=self.workspace.organization_id,
+                workspace_id=self.workspace.workspace_id,
+            )
+        require_level(rule, self.level)
 
     def hold_for_change(self) -> None:
         """Locks the workspace's row, as whoever changes its parts does, then that of the part.

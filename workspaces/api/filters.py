@@ -75,6 +75,7 @@ class WorkspaceFilter(FilterSet):
     is_locked = yes_or_no()
     tags = django_filters.BaseCSVFilter(method="filter_tags", help_text="All of them, by comma")
     organization = django_filters.CharFilter(field_name="organization__name")
+    project = django_filters.CharFilter(field_name="project__project_id", max_length=50)
     # After the others: it looks for what they have left.
     search = django_filters.CharFilter(method="filter_search", max_length=200)
     ordering = OrderingFilter(

@@ -4,11 +4,14 @@ from typing import Any
 
 from django.urls import path
 
+from iacplatform.accounts.administration.urls import ORGANIZATION
 from iacplatform.common import converters  # noqa: F401  # registers `pk`, `sid` and `ref`
+from workspaces.api.access_grants import OrganizationGrantViewSet, WorkspaceGrantViewSet
 from workspaces.api.configurations import ConfigurationVersionViewSet
 from workspaces.api.engine_versions import EngineVersionViewSet
 from workspaces.api.interruptions import InterruptionViewSet
 from workspaces.api.outputs import OutputViewSet, RemoteDataViewSet
+from workspaces.api.projects import ProjectViewSet, WorkspaceProjectViewSet
 from workspaces.api.resource_snapshots import ResourceSnapshotViewSet
 from workspaces.api.resources import ResourceVersionViewSet, ResourceViewSet
 from workspaces.api.state_contents import (
@@ -53,6 +56,8 @@ STATES = f"{WORKSPACE}/state-versions"
 STATE = f"{STATES}/<pk:version>"
 ENGINE = "engine-versions/<pk:engine_version_id>"
 
+GRANT: Actions = {"get": "retrieve", "patch": "partial_update", "delete": "destroy"}
+workspace_project = WorkspaceProjectViewSet.as_view({"get": "project", "put": "move"})
 outputs_sharing = WorkspaceViewSet.as_view({"get": "outputs_sharing", "put": "share_outputs"})
 set_projects = VariableSetViewSet.as_view({"get": "projects", "put": "assign_projects"})
 set_workspaces = VariableSetViewSet.as_view({"get": "workspaces", "put": "assign_workspaces"})
@@ -127,6 +132,13 @@ urlpatterns = [
     path(f"{WORKSPACE}/outputs/<sid:output_id>", OutputViewSet.as_view(ITEM)),
     path(f"{WORKSPACE}/remote-data", RemoteDataViewSet.as_view(COLLECTION)),
     path(f"{WORKSPACE}/remote-data/<sid:remote_data_id>", RemoteDataViewSet.as_view(ITEM)),
+    path("projects", ProjectViewSet.as_view(COLLECTION)),
+    path("projects/<sid:project_id>", ProjectViewSet.as_view(ITEM)),
+    path(f"{WORKSPACE}/project", workspace_project),
+    path(f"{WORKSPACE}/access-grants", WorkspaceGrantViewSet.as_view(COLLECTION)),
+    path(f"{WORKSPACE}/access-grants/<sid:grant_id>", WorkspaceGrantViewSet.as_view(GRANT)),
+    path(f"{ORGANIZATION}/access-grants", OrganizationGrantViewSet.as_view(COLLECTION)),
+    path(f"{ORGANIZATION}/access-grants/<sid:grant_id>", OrganizationGrantViewSet.as_view(GRANT)),
     path("engine-versions", EngineVersionViewSet.as_view(COLLECTION)),
     path(ENGINE, EngineVersionViewSet.as_view(ITEM)),
     path(f"{ENGINE}/set-default", EngineVersionViewSet.as_view({"post": "set_default"})),

@@ -14,7 +14,7 @@ from iacplatform.accounts.api import signed_in_user
 from iacplatform.accounts.levels import Level
 from iacplatform.common.conditional import conditional
 from iacplatform.common.idempotency import idempotent_actions
-from workspaces.api.access import WorkspaceView
+from workspaces.api.access import RELATED, WorkspaceView
 from workspaces.api.filters import WorkspaceFilter
 from workspaces.api.serializers.overview import OverviewSerializer
 from workspaces.api.serializers.queries import ForceQuerySerializer
@@ -53,7 +53,7 @@ class WorkspaceListViewSet(
         if getattr(self, "swagger_fake_view", False):
             return super().get_queryset()
         visible = Workspace.objects.visible_to(signed_in_user(self.request))
-        related = visible.select_related("organization", "engine_version", "created_by")
+        related = visible.select_related(*RELATED)
         return related.defer(*LARGE).order_by("name", "pk")
 
     def get_serializer_class(self) -> type[BaseSerializer[Workspace]]:

@@ -2,13 +2,22 @@
 
 from django.db import models
 
-from iacplatform.accounts.models import Organization
+from iacplatform.accounts.models import Organization, User
+from iacplatform.accounts.organizations import member_organizations
 from iacplatform.common.ids import new_id
 
 
 def new_project_id() -> str:
     """A semantic id such as ``prj-mb7m9ii5ey``."""
     return new_id("prj", 10)
+
+
+class ProjectQuerySet(models.QuerySet["Project"]):
+    """Reads of projects."""
+
+    def visible_to(self, user: User) -> "ProjectQuerySet":
+        """Those of the user's organizations; a superuser sees all."""
+        return self.filter(organization__in=member_organizations(user))
 
 
 class Project(models.Model):
@@ -24,6 +33,8 @@ class Project(models.Model):
     description = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+
+    objects = ProjectQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]

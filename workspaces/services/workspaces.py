@@ -15,7 +15,6 @@ from workspaces.models import (
     AccessGrant,
     ConfigurationSource,
     OutputsSharing,
-    Project,
     Workspace,
     access_of,
 )
@@ -49,7 +48,13 @@ def organization_for(user: User, name: str | None) -> Organization:
     raise InvalidInput("organization", problem)
 
 
-def create_workspace(*, user: User, organization: str | None = None, **fields: Any) -> Workspace:
+def create_workspace(
+    *,
+    user: User,
+    organization: str | None = None,
+    project_id: str | None = None,
+    **fields: Any,
+) -> Workspace:
     """Creates a workspace, of which its creator is an administrator.
 
     Raises ``Forbidden``, ``InvalidInput``, or ``Conflict`` for a name that is taken.
@@ -57,9 +62,9 @@ def create_workspace(*, user: User, organization: str | None = None, **fields: A
     _check_mode(fields)
     _check_limits(fields)
     owner = organization_for(user, organization)
-    project: Project | None = fields.get("project")
-    if project is not None and project.organization_id != owner.pk:
-        raise InvalidInput("project", "the organization has no such project")
+    project = owner.projects.filter(project_id=project_id).first()
+    if project_id is not None and project is None:
+        raise InvalidInput("project_id", "the organization has no such project")
     key = None if project is None else project.pk
     if access_of(user).level_in(organization=owner.pk, project=key, workspace=None) < Level.WRITE:
         raise Forbidden("You need the level write in the organization or the project")
@@ -67,7 +72,9 @@ def create_workspace(*, user: User, organization: str | None = None, **fields: A
         transaction.atomic(),
         taken("one_workspace_name_an_organization", "name", NAME_TAKEN),
     ):
-        workspace = Workspace.objects.create(organization=owner, created_by=user, **fields)
+        workspace = Workspace.objects.create(
+            organization=owner, project=project, created_by=user, **fields
+        )
         # Who made it may also remove it, whatever level they have in general.
         AccessGrant.objects.create(
             user=user, workspace=workspace, level=Level.ADMIN, created_by=user

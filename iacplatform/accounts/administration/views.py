@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.viewsets import GenericViewSet
 
 from iacplatform.accounts.api import signed_in_user
+from iacplatform.accounts.audit.requests import record_request
 from iacplatform.accounts.models import Organization, User
 from iacplatform.accounts.organizations import member_organizations, require_owner
 from iacplatform.accounts.permissions import action_of, rule_of
@@ -18,6 +19,7 @@ M = TypeVar("M", bound=Model)
 class OrganizationView(GenericViewSet[M]):
     """A view of what belongs to the organization in its address; others than its members get a 404."""
 
+    records_its_place = True
     organization: Organization
 
     @property
@@ -30,8 +32,11 @@ class OrganizationView(GenericViewSet[M]):
         super().initial(request, *args, **kwargs)
         theirs = member_organizations(self.user)
         self.organization = get_object_or_404(theirs, name=kwargs["organization"])
-        rule = rule_of(self, action_of(self, request.method or "") or "")
-        if rule is not None and rule.owner:
+        action = action_of(self, request.method or "") or ""
+        rule = rule_of(self, action)
+        assert rule is not None  # noqa: S101  # the permission has said so
+        record_request(request, self, rule, action, organization_id=self.organization.pk)
+        if rule.owner:
             require_owner(self.user, self.organization.pk)
 
     def rows(self) -> QuerySet[M]:

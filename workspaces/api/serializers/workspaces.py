@@ -7,7 +7,7 @@ from rest_framework import serializers
 from iacplatform.accounts.models import Organization
 from iacplatform.common.serializers import JSONObjectField
 from workspaces.api.serializers.fields import EngineVersionField, username_field
-from workspaces.models import OutputsSharing, Workspace
+from workspaces.models import OutputsSharing, Project, Workspace
 
 MAX_RETRIES = 10
 MAX_TAGS = 50
@@ -57,6 +57,9 @@ class WorkspaceSummarySerializer(serializers.ModelSerializer[Workspace]):
     """A workspace in a list: everything but its configuration."""
 
     organization = serializers.SlugRelatedField[Organization](slug_field="name", read_only=True)
+    project_id = serializers.SlugRelatedField[Project](
+        source="project", slug_field="project_id", read_only=True, allow_null=True
+    )
     engine_version = EngineVersionField(allow_null=True, required=False)
     tags = serializers.ListField(
         child=serializers.CharField(max_length=MAX_TAG_LENGTH, validators=[without_comma]),
@@ -97,6 +100,7 @@ class WorkspaceSummarySerializer(serializers.ModelSerializer[Workspace]):
             "id",
             "workspace_id",
             "organization",
+            "project_id",
             "name",
             "description",
             "tags",
@@ -142,6 +146,9 @@ class NewWorkspaceSerializer(WorkspaceSerializer):
 
     organization = serializers.SlugField(  # type: ignore[assignment]
         max_length=64, required=False, write_only=True
+    )
+    project_id = serializers.CharField(  # type: ignore[assignment]
+        max_length=50, required=False, allow_null=True, write_only=True
     )
 
     class Meta(WorkspaceSerializer.Meta):
