@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from iacplatform.accounts.audit import admin as audit_admin  # noqa: F401  # registers the log
 from iacplatform.accounts.login_form import LoginForm
-from iacplatform.accounts.models import APIToken, Membership, Organization, User
+from iacplatform.accounts.models import APIToken, Membership, Organization, Team, User
 from iacplatform.accounts.oidc import admin as oidc_admin  # noqa: F401  # registers identities
 from iacplatform.accounts.services import revoke_api_token
 from iacplatform.common.admin import ReadOnlyAdmin
@@ -26,10 +26,12 @@ if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Organization]
     _MembershipInline = admin.TabularInline[Membership, Any]
     _UserAdmin = DjangoUserAdmin[User]
+    _TeamAdmin = admin.ModelAdmin[Team]
 else:
     _ModelAdmin = admin.ModelAdmin
     _MembershipInline = admin.TabularInline
     _UserAdmin = DjangoUserAdmin
+    _TeamAdmin = admin.ModelAdmin
 
 
 class MembershipInline(_MembershipInline):
@@ -55,6 +57,18 @@ class OrganizationAdmin(_ModelAdmin):
     search_fields = ["name", "display_name"]
     fields = ["name", "display_name"]
     inlines = [MembershipInline]
+
+
+@admin.register(Team)
+class TeamAdmin(_TeamAdmin):
+    """Who may do the same; what that is, is in their roles and grants."""
+
+    list_display = ["name", "organization", "roles", "team_id"]
+    list_filter = ["organization"]
+    list_select_related = ["organization"]
+    search_fields = ["name", "team_id", "description"]
+    fields = ["organization", "name", "description", "roles", "members"]
+    autocomplete_fields = ["organization", "members"]
 
 
 @admin.register(APIToken)

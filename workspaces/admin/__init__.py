@@ -1,5 +1,6 @@
 """What an operator sees of the core domain, and may do to it; one module a noun."""
 
+from workspaces.admin.access import AccessGrantAdmin, ProjectAdmin
 from workspaces.admin.configuration import (
     ConfigurationVersionAdmin,
     WorkspaceOutputAdmin,
@@ -15,8 +16,10 @@ from workspaces.admin.variable_set import SetVariableAdmin, VariableSetAdmin
 from workspaces.admin.workspace import WorkspaceAdmin
 
 __all__ = [
+    "AccessGrantAdmin",
     "ConfigurationVersionAdmin",
     "EngineVersionAdmin",
+    "ProjectAdmin",
     "ResourceDependencyAdmin",
     "ResourceSnapshotAdmin",
     "SetVariableAdmin",

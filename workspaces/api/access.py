@@ -12,6 +12,7 @@ from iacplatform.accounts.audit.requests import record_request
 from iacplatform.accounts.levels import Level
 from iacplatform.accounts.models import User
 from iacplatform.accounts.permissions import action_of, require_level, rule_of
+from iacplatform.accounts.rules import Rule, check_scopes
 from iacplatform.common.conditional import hold_object
 from workspaces.models import Access, Workspace, WorkspaceTask, access_of
 
@@ -68,6 +69,11 @@ class WorkspaceView(GenericViewSet[M]):
                 organization_id=self.workspace.organization_id,
                 workspace_id=self.workspace.workspace_id,
             )
+        require_level(rule, self.level)
+
+    def require(self, rule: Rule) -> None:
+        """Asks for more than the action in general: raises ``Forbidden`` or ``PermissionDenied``."""
+        check_scopes(self.request.auth, rule)
         require_level(rule, self.level)
 
     def hold_for_change(self) -> None:

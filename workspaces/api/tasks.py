@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
+from iacplatform.accounts.rules import WRITE
 from iacplatform.common.idempotency import idempotent_actions
 from workspaces.api.access import TaskView, WorkspaceView
 from workspaces.api.filters import COUNTS_CAPPED_AT, ResourceChangeFilter, TaskFilter
@@ -31,6 +32,10 @@ from workspaces.services.cancellation import cancel_previous, cancel_task
 from workspaces.services.comments import add_comment
 from workspaces.services.state_saving import BACKUP_CAN_GO, retry_state_save
 from workspaces.services.tasks import confirm_apply, create_task
+from workspaces.task_status import TaskType
+
+# What may change something in the end: only who may change it starts it, and stops it.
+CHANGES = frozenset({TaskType.PLAN_AND_APPLY})
 
 
 @idempotent_actions("create")
@@ -61,9 +66,14 @@ class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, WorkspaceVie
 
     @extend_schema(request=NewTaskSerializer, responses={201: TaskDetailSerializer})
     def create(self, request: Request, **_: Any) -> Response:
-        """Creates a task with a snapshot of the workspace; 423 while the workspace is locked."""
+        """Creates a task with a snapshot of the workspace; 423 while the workspace is locked.
+
+        A `plan_only` needs the level `plan`, a `plan_and_apply` the level `write`: it may apply by itself.
+        """
         serializer = NewTaskSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
+        if serializer.validated_data["task_type"] in CHANGES:
+            self.require(WRITE)
         task = create_task(self.workspace, user=self.user, **serializer.validated_data)
         return Response(TaskDetailSerializer(self.rows().get(pk=task.pk)).data, status=201)
 
@@ -95,6 +105,8 @@ class TaskActionViewSet(TaskView[WorkspaceTask]):
         """
         serializer = CancelSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
+        if self.task.task_type in CHANGES:
+            self.require(WRITE)
         cancel_task(self.task, user=self.user, **serializer.validated_data)
         return Response(self._shown())
 

@@ -12,13 +12,15 @@ from typing import Any
 
 from django.utils import timezone
 
-from iacplatform.accounts.models import AuditEntry, User
+from iacplatform.accounts.levels import Level
+from iacplatform.accounts.models import AuditEntry, Membership, Team, User
 from iacplatform.common.models import OutboxEntry
 from notifications.models import NotificationLog
 from runtasks.models import RunTaskOutcome
 from tests.factories import (
     APITokenFactory,
     EngineVersionFactory,
+    OrganizationFactory,
     OutputFactory,
     RemoteDataFactory,
     ResourceChangeFactory,
@@ -42,6 +44,7 @@ from triggers.models import TaskTriggerExecution
 from workspaces.cmdb.models import SyncLog
 from workspaces.drift.models import DriftCheck, DriftIgnoreRule, DriftStatus
 from workspaces.models import (
+    AccessGrant,
     ConfigurationVersion,
     Project,
     ResourceCodeVersion,
@@ -81,6 +84,7 @@ class Scene:
 Fill = Callable[[Scene, int], Names | None]
 ROWS: dict[str, Fill] = {}
 ADMINISTRATORS = {
+    "/api/v1/users",
     "/api/v1/audit-log",
     "/api/v1/outbox",
     f"{CMDB}/external-sources",
@@ -101,6 +105,7 @@ NOT_LISTS = {
     "/api/v1/audit-log/export",
     "/api/v1/setup",
     f"{WORKSPACE}/configuration-versions/{{configuration_id}}/download",
+    f"{WORKSPACE}/project",
     f"{WORKSPACE}/resources/export/hcl",
     f"{WORKSPACE}/resources/{{resource_id}}/versions/compare",
     f"{WORKSPACE}/snapshots/{{snapshot_id}}/compare",
@@ -488,3 +493,78 @@ def dependencies(scene: Scene, count: int) -> Names:
             created_by=somebody(),
         )
     return {"resource_id": resource_row.pk}
+
+
+# --- Organizations, teams and grants
+
+HOUSE = "/api/v1/organizations/{organization}"
+TEAM = f"{HOUSE}/teams/{{team_id}}"
+
+
+def a_team(scene: Scene) -> Team:
+    """A team of its own in the workspace's organization."""
+    house = scene.workspace.organization
+    return Team.objects.create(organization=house, name=f"team {next(scene.numbers)}")
+
+
+def in_the_house(scene: Scene) -> Names:
+    """The organization's name in addresses."""
+    return {"organization": scene.workspace.organization.name}
+
+
+@fills("/api/v1/organizations")
+def organizations(scene: Scene, count: int) -> None:
+    """Organizations that the member belongs to."""
+    for number in itertools.islice(scene.numbers, count):
+        house = OrganizationFactory.create(name=f"house-{number}")
+        Membership.objects.create(user=scene.member, organization=house)
+
+
+@fills("/api/v1/users", f"{HOUSE}/members")
+def members(scene: Scene, count: int) -> Names:
+    """Members of the organization."""
+    UserFactory.create_batch(count)
+    return in_the_house(scene)
+
+
+@fills(f"{HOUSE}/teams")
+def teams(scene: Scene, count: int) -> Names:
+    """Teams of the organization."""
+    for _ in range(count):
+        a_team(scene)
+    return in_the_house(scene)
+
+
+@fills(f"{TEAM}/members", f"{TEAM}/tokens")
+def team_members(scene: Scene, count: int) -> Names:
+    """Members and tokens of one team."""
+    team = scene.once("team", lambda: a_team(scene))
+    team.members.add(*UserFactory.create_batch(count))
+    APITokenFactory.create_batch(count, team=team, created_by=somebody())
+    return {**in_the_house(scene), "team_id": team.team_id}
+
+
+@fills(f"{HOUSE}/tokens")
+def organization_tokens(scene: Scene, count: int) -> Names:
+    """Tokens of the organization."""
+    house = scene.workspace.organization
+    APITokenFactory.create_batch(count, organization=house, created_by=somebody())
+    return in_the_house(scene)
+
+
+@fills(f"{HOUSE}/access-grants", f"{WORKSPACE}/access-grants")
+def grants(scene: Scene, count: int) -> Names:
+    """Levels of teams in the workspace."""
+    for _ in range(count):
+        AccessGrant.objects.create(
+            team=a_team(scene), workspace=scene.workspace, level=Level.READ, created_by=somebody()
+        )
+    return in_the_house(scene)
+
+
+row_by_row(
+    "/api/v1/projects",
+    lambda scene: Project.objects.create(
+        organization=scene.workspace.organization, name=f"project {next(scene.numbers)}"
+    ),
+)

@@ -10,7 +10,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from executor.models import WorkerHost
-from iacplatform.accounts.models import APIToken, AuditEntry, OIDCIdentity, User
+from iacplatform.accounts.levels import Level
+from iacplatform.accounts.models import APIToken, AuditEntry, OIDCIdentity, Team, User
 from iacplatform.common.models import OutboxEntry
 from notifications.models import NotificationConfig
 from runtasks.models import RunTask, RunTaskResult, WorkspaceRunTask
@@ -34,9 +35,11 @@ from tests.workspaces.drift.checks import one_row_of_each
 from triggers.models import RunTrigger
 from workspaces.cmdb.models import ExternalSource
 from workspaces.models import (
+    AccessGrant,
     AppliedState,
     ConfigurationVersion,
     EngineVersion,
+    Project,
     RemoteDataToken,
     ResourceChange,
     ResourceCodeVersion,
@@ -68,6 +71,9 @@ def one_of_each(name: str, user: User) -> WorkspaceTask:
     workspace = task.workspace
     WorkspaceTask.objects.filter(pk=task.pk).update(created_by=user)
     VariableFactory.create(workspace=workspace, created_by=user)
+    project = Project.objects.create(organization=workspace.organization, name=name)
+    team = Team.objects.create(organization=workspace.organization, name=name)
+    AccessGrant.objects.create(team=team, project=project, level=Level.READ, created_by=user)
     variable_set = VariableSetFactory.create(created_by=user)
     SetVariableFactory.create(variable_set=variable_set, created_by=user)
     OutputFactory.create(workspace=workspace)
@@ -232,6 +238,8 @@ def test_values_from_before_a_variable_became_sensitive_are_hidden_too(browser: 
 
 
 READ_ONLY = [
+    AccessGrant,
+    Project,
     ConfigurationVersion,
     OutboxEntry,
     ResourceDependency,

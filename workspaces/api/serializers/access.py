@@ -51,6 +51,10 @@ class NewProjectSerializer(ProjectSerializer):
         required=False, max_length=64, help_text="Needed by who belongs to several"
     )
 
+    class Meta(ProjectSerializer.Meta):
+        # The one for unique names would make the organization required; the service sees to them.
+        validators: list[Any] = []
+
 
 class WorkspaceProjectSerializer(serializers.Serializer[Any]):
     """The project of a workspace."""

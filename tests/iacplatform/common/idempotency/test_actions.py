@@ -10,6 +10,9 @@ from iacplatform.common.idempotency import is_idempotent
 # POSTs that take none, each with the reason.
 WITHOUT_KEY = {
     "SetupView.post": "it succeeds once whatever its header says",
+    "OrganizationTokenViewSet.create": "its answer is a secret",
+    "TeamTokenViewSet.create": "its answer is a secret",
+    "AccountViewSet.create": "its body has a password, and a name is taken once",
     "LoginView.post": "its answer is a secret, and signing in twice does no harm",
     "LogoutView.post": "it ends what asks for it, and cannot be asked again",
     "PasswordView.post": "its answer is a secret, and again it says that the old password is wrong",
