@@ -9,6 +9,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
+from iacplatform.accounts.levels import Level
+from iacplatform.common.errors import Forbidden
 from iacplatform.common.idempotency import idempotent_actions
 from workspaces.api.access import TaskView, WorkspaceView
 from workspaces.api.filters import COUNTS_CAPPED_AT, ResourceChangeFilter, TaskFilter
@@ -61,10 +63,15 @@ class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, WorkspaceVie
 
     @extend_schema(request=NewTaskSerializer, responses={201: TaskDetailSerializer})
     def create(self, request: Request, **_: Any) -> Response:
-        """Creates a task with a snapshot of the workspace; 423 while the workspace is locked."""
+        """Creates a task with a snapshot of the workspace; 423 while the workspace is locked.
+
+        Where changes are applied without approval, `plan_and_apply` takes the level `write`.
+        """
         serializer = NewTaskSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        task = create_task(self.workspace, user=self.user, **serializer.validated_data)
+        may_apply = self.level >= Level.WRITE
+        fields = serializer.validated_data
+        task = create_task(self.workspace, user=self.user, may_apply=may_apply, **fields)
         return Response(TaskDetailSerializer(self.rows().get(pk=task.pk)).data, status=201)
 
 
@@ -91,10 +98,12 @@ class TaskActionViewSet(TaskView[WorkspaceTask]):
 
         A task that runs is `cancelled` as soon as its worker has stopped the engine; until then the
         answer shows it `running` with `cancel_requested_at`. What an apply has changed is saved first;
-        409 where one has gone through and is only being saved.
+        409 where one has gone through and is only being saved. `force` takes the level `write`.
         """
         serializer = CancelSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
+        if serializer.validated_data["force"] and self.level < Level.WRITE:
+            raise Forbidden("You need the level write to stop an apply with force")
         cancel_task(self.task, user=self.user, **serializer.validated_data)
         return Response(self._shown())
 
