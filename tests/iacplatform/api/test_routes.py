@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from django.test import Client
 from django.urls import get_resolver
 from rest_framework.test import APIClient
 
@@ -143,6 +144,30 @@ def scopes_of(needs: str) -> list[str] | None:
 @pytest.mark.parametrize("route", ROUTES, ids=str)
 def test_the_access_table_says_the_same(route: Route) -> None:
     assert rule_of(*action_of(route)) == expected_rule(route.needs)
+
+
+PAGES = {
+    "/": 302,
+    "/setup": 200,
+    "/workspaces/{workspace_id}": 302,
+    "/workspaces/{workspace_id}/tasks/{task_id}": 302,
+    "/api/docs/": 200,
+    "/api/schema/": 200,
+    "/health": 200,
+    "/health/live": 200,
+    "/health/ready": 200,
+    "/metrics": 200,
+}
+"""What somebody who has not signed in is answered beside the API: 302 leads to the login page."""
+
+
+def test_every_page_beside_the_api_has_a_row_and_asks_who_one_is(db: None) -> None:
+    """The admin's pages have tests of their own: Django's permission is asked by the site itself."""
+    paths = {path for path, _ in walk(get_resolver().url_patterns)}
+    assert {path for path in paths if not path.startswith(("/admin/", f"{API}/"))} == set(PAGES)
+    names = {"workspace_id": WorkspaceFactory.create().pk, "task_id": 1}
+    found = {path: Client().get(path.format(**names)).status_code for path in PAGES}
+    assert found == PAGES
 
 
 # --- Calls

@@ -234,13 +234,13 @@ def test_a_trigger_is_deleted_while_tasks_are_created_and_both_succeed() -> None
 @pytest.mark.parametrize("has", [Level.READ, Level.PLAN])
 def test_who_may_not_write_to_both_ends_links_nothing(short: int, has: Level) -> None:
     """F42: to see one end is not enough, whichever it is."""
-    ends = [a_workspace("a"), a_workspace("b")]
+    first, second = ends = [a_workspace("a"), a_workspace("b")]
     user = member_with(has, workspace=ends[short])
     AccessGrant.objects.create(team=user.teams.get(), workspace=ends[1 - short], level=Level.ADMIN)
-    back = link(ends[1], ends[0])
+    back = link(second, first)
 
     with pytest.raises(Forbidden, match=ends[short].name):
-        create(*ends, user)
+        create(first, second, user)
     with pytest.raises(Forbidden):
         switch_run_trigger(back, user=user, enabled=False)
     with pytest.raises(Forbidden):

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ def level(user: User, workspace: Workspace) -> Level:
     return found
 
 
-def also(user: User, level: Level, **place: Organization | Project | Workspace) -> None:
+def also(user: User, level: Level, **place: Any) -> None:
     """Gives the user's team another grant."""
     AccessGrant.objects.create(team=user.teams.get(), level=level, **place)
 
@@ -80,7 +81,8 @@ def test_of_two_teams_in_one_place_the_higher_level_counts(workspace: Workspace)
 @pytest.mark.parametrize("kind", ["organization", "project", "workspace"])
 def test_a_grant_of_a_kind_gives_its_level(workspace: Workspace, kind: str, each: Level) -> None:
     place = workspace if kind == "workspace" else getattr(workspace, kind)
-    assert level(member_with(each, **{kind: place}), workspace) == each
+    where: dict[str, Any] = {kind: place}
+    assert level(member_with(each, **where), workspace) == each
 
 
 # --- Who has none
@@ -173,7 +175,7 @@ def a_world(chance: random.Random) -> World:
 
 def grant_at_random(world: World, chance: random.Random) -> None:
     """Grants to teams in any of the places, and to users in workspaces."""
-    places = {
+    places: dict[str, list[Any]] = {
         "organization": world.organizations,
         "project": world.projects,
         "workspace": world.workspaces,
