@@ -53,6 +53,14 @@ def require_role(user: User, organization_id: int | None, role: OrganizationRole
         raise Forbidden(f"You need the role {role.value} in the organization")
 
 
+def require_role_somewhere(user: User, role: OrganizationRole) -> None:
+    """Raises ``Forbidden`` unless the user manages this in some organization, or for all of them."""
+    theirs = Membership.objects.filter(user=user).values_list("organization", flat=True)
+    if user.is_staff or user.is_superuser or any(has_role(user, pk, role) for pk in theirs):
+        return
+    raise Forbidden(f"You need the role {role.value} in an organization")
+
+
 def require_owner(user: User, organization_id: int) -> None:
     """Raises ``Forbidden`` unless the user owns the organization."""
     if not is_owner(user, organization_id):

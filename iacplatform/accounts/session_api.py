@@ -76,3 +76,7 @@ class SessionTokenView(APIView):
         """Gives an access token for the browser's session."""
         with audited(request, action="auth.session_token", via=Via.LOGIN):
             return access_token_response(signed_in_user(request))
+
+    def get_authenticate_header(self, request: Request) -> str:
+        """Who has no session is asked to sign in, as everywhere: 401 rather than 403."""
+        return 'Session realm="api"'

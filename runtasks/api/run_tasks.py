@@ -10,6 +10,8 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import ModelViewSet
 
 from iacplatform.accounts.api import signed_in_user
+from iacplatform.accounts.levels import OrganizationRole
+from iacplatform.accounts.organizations import require_role_somewhere
 from iacplatform.common.conditional import conditional
 from runtasks.api.filters import RunTaskFilter
 from runtasks.api.serializers.run_tasks import (
@@ -112,7 +114,11 @@ class RunTaskViewSet(ModelViewSet[RunTask]):
         operation_id="run_tasks_try_out", request=TrialSerializer, responses=TrialReportSerializer
     )
     def try_out(self, request: Request, **_: Any) -> Response:
-        """Sends a test request to an address that is not saved; 200 whatever comes of it."""
+        """Sends a test request to an address that is not saved; 200 whatever comes of it.
+
+        For who may create run tasks somewhere: others have no business with what this server reaches.
+        """
+        require_role_somewhere(signed_in_user(request), OrganizationRole.RUN_TASKS)
         serializer = TrialSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         unsaved = RunTask(**serializer.validated_data)

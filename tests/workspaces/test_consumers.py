@@ -17,16 +17,18 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from iacplatform.accounts.access_tokens import issue_access_token
-from iacplatform.accounts.models import Membership, User
-from iacplatform.accounts.services import create_api_token
+from iacplatform.accounts.levels import Level
+from iacplatform.accounts.models import APIToken, Membership, User
+from iacplatform.accounts.services import create_api_token, revoke_api_token
 from iacplatform.common.redis_client import redis_client
 from iacplatform.embedded.processes import wait_until_ready
 from iacplatform.embedded.redis import redis as a_redis
 from tests.domain import a_user, finish_plan
+from tests.factories import member_with
 from tests.task_logs import a_running_task, end, messages, other_connections, publish, store
 from workspaces import log_stream
 from workspaces.log_messages import progress_messages
-from workspaces.models import ApplyStatus, ResourceChange, WorkspaceTask
+from workspaces.models import AccessGrant, ApplyStatus, ResourceChange, WorkspaceTask
 from workspaces.services.live_log import IDLE_SECONDS
 from workspaces.services.tasks import confirm_apply
 from workspaces.task_status import TaskStatus
@@ -378,3 +380,34 @@ def test_without_redis_the_database_is_polled_and_redis_is_used_again_when_it_is
         time.sleep(2)
         publish(task, 3, ["three"])
         assert numbers(receive(stream, 1, timeout=3)) == [3]
+
+
+def test_a_token_that_may_not_read_workspaces_is_told_so(view: Viewer) -> None:
+    """4403 for its scopes, although its user may; 4401 once it is revoked."""
+    task = a_running_task()
+    token, text = create_api_token(User.objects.get(username="ada"), name="narrow")
+
+    for scopes, refused in (["account"], True), (["workspaces:read"], False):
+        APIToken.objects.filter(pk=token.pk).update(scopes=scopes)
+        stream = view(task, token=text)
+        if refused:
+            assert close_code(stream) == 4403
+        else:
+            assert receive(stream, 1)[0]["type"] == "connected"
+    revoke_api_token(token)
+    assert close_code(view(task, token=text)) == 4401
+
+
+@pytest.mark.parametrize("level", [Level.NONE, Level.READ])
+def test_a_stream_takes_the_level_read(view: Viewer, level: Level) -> None:
+    """F3: a member without it does not learn that the task exists."""
+    task = a_running_task()
+    somebody = member_with(Level.ADMIN, organization=task.workspace.organization)
+    team = somebody.teams.get()
+    AccessGrant.objects.create(team=team, workspace=task.workspace, level=level)
+    stream = view(task, token=issue_access_token(somebody))
+
+    if level < Level.READ:
+        assert close_code(stream) == 4404
+    else:
+        assert receive(stream, 1)[0]["type"] == "connected"

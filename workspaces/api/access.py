@@ -4,6 +4,7 @@ from typing import Any, TypeVar
 
 from django.db.models import Model, QuerySet
 from django.shortcuts import get_object_or_404
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.viewsets import GenericViewSet
 
@@ -14,6 +15,7 @@ from iacplatform.accounts.models import User
 from iacplatform.accounts.permissions import action_of, require_level, rule_of
 from iacplatform.accounts.rules import Rule, check_scopes
 from iacplatform.common.conditional import hold_object
+from iacplatform.common.errors import Forbidden
 from workspaces.models import Access, Workspace, WorkspaceTask, access_of
 
 M = TypeVar("M", bound=Model)
@@ -75,6 +77,14 @@ class WorkspaceView(GenericViewSet[M]):
         """Asks for more than the action in general: raises ``Forbidden`` or ``PermissionDenied``."""
         check_scopes(self.request.auth, rule)
         require_level(rule, self.level)
+
+    def may(self, rule: Rule) -> bool:
+        """Whether the caller and the token have what the rule asks for."""
+        try:
+            self.require(rule)
+        except (Forbidden, PermissionDenied):
+            return False
+        return True
 
     def hold_for_change(self) -> None:
         """Locks the workspace's row, as whoever changes its parts does, then that of the part.

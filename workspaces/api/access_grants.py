@@ -32,9 +32,9 @@ class ChangeGrant(mixins.RetrieveModelMixin, mixins.DestroyModelMixin):
     @extend_schema(request=GrantChangeSerializer, responses=GrantSerializer)
     def partial_update(self: Any, request: Request, **_: Any) -> Response:
         """Changes the level."""
+        grant = self.get_object()
         serializer = GrantChangeSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        grant = self.get_object()
         change_grant(grant, **serializer.validated_data)
         return Response(GrantSerializer(grant).data)
 

@@ -34,7 +34,7 @@ from workspaces.services.state_saving import BACKUP_CAN_GO, retry_state_save
 from workspaces.services.tasks import confirm_apply, create_task
 from workspaces.task_status import TaskType
 
-# What may change something in the end: only who may change it starts it, and stops it.
+# What may change something in the end: who may only plan starts it, and stops no other person's.
 CHANGES = frozenset({TaskType.PLAN_AND_APPLY})
 
 
@@ -68,13 +68,13 @@ class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, WorkspaceVie
     def create(self, request: Request, **_: Any) -> Response:
         """Creates a task with a snapshot of the workspace; 423 while the workspace is locked.
 
-        A `plan_only` needs the level `plan`, a `plan_and_apply` the level `write`: it may apply by itself.
+        Where changes are applied without approval, `plan_and_apply` takes the level `write`.
         """
         serializer = NewTaskSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        if serializer.validated_data["task_type"] in CHANGES:
-            self.require(WRITE)
-        task = create_task(self.workspace, user=self.user, **serializer.validated_data)
+        may_apply = self.may(WRITE)
+        fields = serializer.validated_data
+        task = create_task(self.workspace, user=self.user, may_apply=may_apply, **fields)
         return Response(TaskDetailSerializer(self.rows().get(pk=task.pk)).data, status=201)
 
 
@@ -101,14 +101,17 @@ class TaskActionViewSet(TaskView[WorkspaceTask]):
 
         A task that runs is `cancelled` as soon as its worker has stopped the engine; until then the
         answer shows it `running` with `cancel_requested_at`. What an apply has changed is saved first;
-        409 where one has gone through and is only being saved.
+        409 where one has gone through and is only being saved. `force` takes the level `write`.
         """
         serializer = CancelSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        if self.task.task_type in CHANGES:
+        if serializer.validated_data["force"] or self._is_anothers_change():
             self.require(WRITE)
         cancel_task(self.task, user=self.user, **serializer.validated_data)
         return Response(self._shown())
+
+    def _is_anothers_change(self) -> bool:
+        return self.task.task_type in CHANGES and self.task.created_by_id != self.user.pk
 
     @extend_schema(request=None, responses=CancelledCountSerializer)
     def cancel_previous(self, request: Request, **_: Any) -> Response:

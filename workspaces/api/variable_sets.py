@@ -99,9 +99,10 @@ class VariableSetViewSet(ModelViewSet[VariableSet]):
     @extend_schema(request=AssignedProjectsSerializer, responses=AssignedProjectsSerializer)
     def assign_projects(self, request: Request, **kwargs: Any) -> Response:
         """Says to which projects the set applies."""
+        variable_set = self.get_object()
         serializer = AssignedProjectsSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        assign_projects(self.get_object(), serializer.validated_data["project_ids"])
+        assign_projects(variable_set, serializer.validated_data["project_ids"])
         return self.projects(request, **kwargs)
 
     @extend_schema(responses=AssignedWorkspacesSerializer)
@@ -114,10 +115,11 @@ class VariableSetViewSet(ModelViewSet[VariableSet]):
     @extend_schema(request=AssignedWorkspacesSerializer, responses=AssignedWorkspacesSerializer)
     def assign_workspaces(self, request: Request, **kwargs: Any) -> Response:
         """Says to which workspaces the set applies; those that you do not see stay."""
+        variable_set = self.get_object()
         serializer = AssignedWorkspacesSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         references = serializer.validated_data["workspace_ids"]
-        assign_workspaces(self.get_object(), references, user=self.user)
+        assign_workspaces(variable_set, references, user=self.user)
         return self.workspaces(request, **kwargs)
 
 

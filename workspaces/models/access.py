@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from django.db.models import Q
+from django.db.models import F, Q
 
 from iacplatform.accounts.levels import Level
 from iacplatform.accounts.models import Membership, User
@@ -84,9 +84,9 @@ def access_of(user: User) -> Access:
     organizations = dict(members)
     access.owned = {key for key, is_owner in organizations.items() if is_owner}
     # Who leaves an organization leaves what they had there.
-    held = Q(team__members=user, team__organization__in=organizations) | Q(
-        user=user, workspace__organization__in=organizations
-    )
+    by_team = Q(team__members=user, team__organization__in=organizations)
+    by_name = Q(user=user, workspace__organization__in=organizations)
+    held = by_team & _at_home() | by_name
     rows = AccessGrant.objects.filter(held).order_by()
     for organization, project, workspace, level in rows.values_list(
         "organization_id", "project_id", "workspace_id", "level"
@@ -94,6 +94,12 @@ def access_of(user: User) -> Access:
         levels, key = _place(access, organization, project, workspace)
         levels[key] = max(Level(level), levels.get(key, Level.NONE))
     return access
+
+
+def _at_home() -> Q:
+    """The condition of grants of a team in its own organization: any other opens nothing."""
+    home = F("team__organization")
+    return Q(organization=home) | Q(project__organization=home) | Q(workspace__organization=home)
 
 
 def _place(

@@ -4,7 +4,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from iacplatform.accounts.models import User
-from iacplatform.common.errors import Conflict, InvalidInput
+from iacplatform.common.errors import Conflict, Forbidden, InvalidInput
 from workspaces.exceptions import StatusChanged
 from workspaces.models import (
     CommentAction,
@@ -28,15 +28,21 @@ def create_task(
     task_type: TaskType,
     description: str = "",
     targets: list[str] | None = None,
+    may_apply: bool = True,
 ) -> WorkspaceTask:
     """Creates a pending task with its snapshot; the queue is asked after commit.
 
+    Who may only plan says so with ``may_apply``: where nobody is asked for approval, they start no change.
+
     Raises:
+        Forbidden: it would be applied without approval, and who asks may not apply.
         WorkspaceLocked: the workspace is locked.
         NotFound: the workspace was deleted meanwhile.
         InvalidInput: there is nothing to plan with: no engine, or no archive was uploaded.
     """
     with editing(workspace) as current:
+        if task_type == TaskType.PLAN_AND_APPLY and current.auto_apply and not may_apply:
+            raise Forbidden("Nobody approves applies here: you need the level write to start one")
         _check_has_configuration(current)
         task = WorkspaceTask.objects.create(
             workspace=current,

@@ -119,9 +119,9 @@ class MemberViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Organizati
     @extend_schema(request=MemberChangeSerializer, responses=MemberSerializer)
     def partial_update(self, request: Request, **_: Any) -> Response:
         """Makes a member an owner, or no longer; 409 for the last owner."""
+        membership = self.get_object()
         serializer = MemberChangeSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        membership = self.get_object()
         change_member(membership, **serializer.validated_data)
         return Response(MemberSerializer(membership).data)
 
@@ -176,9 +176,10 @@ class TeamViewSet(
     @extend_schema(request=TeamMembersSerializer, responses=TeamMembersSerializer)
     def set_members(self, request: Request, **kwargs: Any) -> Response:
         """Says who is in the team, in place of those so far: members of the organization only."""
+        team = self.get_object()
         serializer = TeamMembersSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        set_team_members(self.get_object(), **serializer.validated_data)
+        set_team_members(team, **serializer.validated_data)
         return self.members(request, **kwargs)
 
 

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from iacplatform.accounts.models import Membership, Organization, User
+from iacplatform.accounts.models import Membership, Organization, Team, User
 from iacplatform.accounts.oidc.client import SignInRefused
 from iacplatform.accounts.oidc.models import OIDCIdentity
 
@@ -36,7 +36,24 @@ def user_of(claims: dict[str, Any]) -> User:
     if not identity.user.is_active:
         raise SignInRefused("This account is not active")
     OIDCIdentity.objects.filter(pk=identity.pk).update(last_used_at=Now())
+    join_teams(identity.user, claims)
     return identity.user
+
+
+def join_teams(user: User, claims: dict[str, Any]) -> None:
+    """Puts a user into the teams of ``OIDC_ORGANIZATION`` that the provider names, and out of its others.
+
+    Does nothing where no claim is set for that, or for a user who does not belong to the organization.
+    """
+    if not settings.OIDC_GROUPS_CLAIM:
+        return
+    teams = Team.objects.filter(
+        organization__name=settings.OIDC_ORGANIZATION, organization__membership__user=user
+    )
+    named = teams.filter(name__in=groups_of(claims))
+    with transaction.atomic():
+        user.teams.remove(*teams.filter(members=user).exclude(pk__in=named.values("pk")))
+        user.teams.add(*named)
 
 
 def _identity(issuer: str, subject: str) -> OIDCIdentity | None:

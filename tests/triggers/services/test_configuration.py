@@ -7,10 +7,11 @@ from itertools import pairwise
 import pytest
 from django.db import IntegrityError, connection, transaction
 
+from iacplatform.accounts.levels import Level
 from iacplatform.accounts.models import User
-from iacplatform.common.errors import InvalidInput, NotFound
+from iacplatform.common.errors import Forbidden, InvalidInput, NotFound
 from tests.domain import a_task, a_user, a_workspace
-from tests.factories import OrganizationFactory, UserFactory, WorkspaceFactory
+from tests.factories import OrganizationFactory, UserFactory, WorkspaceFactory, member_with
 from tests.triggers.factories import chain, link
 from triggers.models import RunTrigger
 from triggers.services.configuration import (
@@ -21,7 +22,7 @@ from triggers.services.configuration import (
     switch_run_trigger,
 )
 from triggers.services.graph import CYCLE, reached_from
-from workspaces.models import Workspace
+from workspaces.models import AccessGrant, Workspace
 
 pytestmark = pytest.mark.django_db
 
@@ -227,3 +228,44 @@ def test_a_trigger_is_deleted_while_tasks_are_created_and_both_succeed() -> None
         assert linking.result() > 0
 
     assert a.tasks.count() == 100
+
+
+@pytest.mark.parametrize("short", [0, 1])
+@pytest.mark.parametrize("has", [Level.READ, Level.PLAN])
+def test_who_may_not_write_to_both_ends_links_nothing(short: int, has: Level) -> None:
+    """F42: to see one end is not enough, whichever it is."""
+    first, second = ends = [a_workspace("a"), a_workspace("b")]
+    user = member_with(has, workspace=ends[short])
+    AccessGrant.objects.create(team=user.teams.get(), workspace=ends[1 - short], level=Level.ADMIN)
+    back = link(second, first)
+
+    with pytest.raises(Forbidden, match=ends[short].name):
+        create(first, second, user)
+    with pytest.raises(Forbidden):
+        switch_run_trigger(back, user=user, enabled=False)
+    with pytest.raises(Forbidden):
+        delete_run_trigger(back, user=user)
+    assert RunTrigger.objects.get().enabled
+
+
+def test_who_may_write_to_both_ends_links_them() -> None:
+    """F42: no level elsewhere is needed."""
+    a, b = a_workspace("a"), a_workspace("b")
+    user = member_with(Level.WRITE, workspace=a)
+    AccessGrant.objects.create(team=user.teams.get(), workspace=b, level=Level.WRITE)
+
+    trigger = create(a, b, user)
+    switch_run_trigger(trigger, user=user, enabled=False)
+    delete_run_trigger(trigger, user=user)
+    assert not RunTrigger.objects.exists()
+
+
+def test_only_what_one_may_write_to_is_offered() -> None:
+    """F42"""
+    a, seen, mine, _ = (a_workspace(name) for name in ("a", "seen", "mine", "hidden"))
+    user = member_with(Level.WRITE, workspace=a)
+    for workspace, level in ((seen, Level.READ), (mine, Level.WRITE)):
+        AccessGrant.objects.create(team=user.teams.get(), workspace=workspace, level=level)
+
+    assert list(linkable(a, user=user, other_end="target")) == [mine]
+    assert list(linkable(a, user=user, other_end="source")) == [mine]

@@ -142,14 +142,18 @@ def test_creating_needs_write_where_the_workspace_will_be(
     assert (wrong.status_code, list(wrong.json()["fields"])) == (400, ["project_id"])
 
 
-def test_who_may_plan_starts_no_change_and_stops_none(
+def test_who_may_plan_starts_no_change_that_applies_by_itself_and_stops_no_other_persons(
     client_of: Callable[[User], APIClient], api: APIClient, base: str, workspace: Workspace
 ) -> None:
     planner = client_of(member_with(Level.PLAN, workspace=workspace))
     change = api.post(f"{base}/tasks", {"run_type": "plan_and_apply"}).json()["id"]
 
-    assert planner.post(f"{base}/tasks", {"run_type": "plan_and_apply"}).status_code == 403
     assert planner.post(f"{base}/tasks/{change}/cancel", {}).status_code == 403
+    own = planner.post(f"{base}/tasks", {"run_type": "plan_and_apply"})
+    assert own.status_code == 201
+    assert planner.post(f"{base}/tasks/{own.json()['id']}/cancel", {}).status_code == 200
+    Workspace.objects.update(auto_apply=True)
+    assert planner.post(f"{base}/tasks", {"run_type": "plan_and_apply"}).status_code == 403
     plan = planner.post(f"{base}/tasks", {"run_type": "plan"})
     assert plan.status_code == 201
     assert planner.post(f"{base}/tasks/{plan.json()['id']}/cancel", {}).status_code == 200

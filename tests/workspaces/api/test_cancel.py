@@ -1,10 +1,14 @@
 """Cancelling over the REST API."""
 
+from collections.abc import Callable
+
 import pytest
 from rest_framework.test import APIClient
 
+from iacplatform.accounts.levels import Level
+from iacplatform.accounts.models import User
 from tests.domain import claimed, finish_plan, finish_stage
-from tests.factories import TaskFactory, WorkspaceFactory
+from tests.factories import TaskFactory, WorkspaceFactory, member_with
 from workspaces.models import Workspace, WorkspaceTask
 from workspaces.services.queue import start_next
 from workspaces.services.tasks import create_task, start_apply
@@ -120,3 +124,22 @@ def test_cancelling_what_is_before_a_task_of_another_workspace_is_not_found(
     task = TaskFactory.create(workspace=WorkspaceFactory.create())
 
     assert api.post(f"{base}/tasks/{task.pk}/cancel-previous").status_code == 404
+
+
+@pytest.mark.parametrize(("level", "status"), [(Level.PLAN, 403), (Level.WRITE, 200)])
+def test_force_takes_the_level_write(
+    base: str,
+    workspace: Workspace,
+    client_of: Callable[[User], APIClient],
+    level: Level,
+    status: int,
+) -> None:
+    task = a_running_task(workspace)
+    finish_plan(task, add=1, has_changes=True)
+    start_apply(task, actor="ada")
+    claimed(task)
+    client = client_of(member_with(level, workspace=workspace))
+    answer = client.post(f"{base}/tasks/{task.pk}/cancel", {"force": True}, format="json")
+    assert answer.status_code == status
+    task.refresh_from_db()
+    assert (task.cancel_requested_at is not None) == (status == 200)

@@ -10,12 +10,15 @@ from pytest_django import Settings
 from rest_framework.test import APIClient
 from structlog.testing import capture_logs
 
-from iacplatform.accounts.models import Organization, User
+from iacplatform.accounts.levels import Level
+from iacplatform.accounts.models import APIToken, Organization, User
+from iacplatform.accounts.services import create_api_token
 from tests.factories import (
     StateVersionFactory,
     TaskFactory,
     UserFactory,
     WorkspaceFactory,
+    member_with,
     state_content,
 )
 from workspaces.models import Workspace
@@ -235,3 +238,35 @@ def test_a_state_may_be_larger_than_other_bodies(
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
     assert send_json(api, base, json.loads(state_content(1))).status_code == 201
     assert send(api, base, state_content(2)).status_code == 201
+
+
+# --- To whom
+
+
+@pytest.mark.parametrize("address", ["1/retrieve", "1/download", "current/download"])
+@pytest.mark.parametrize(
+    ("level", "scopes", "status"),
+    [
+        (Level.ADMIN, [], 200),
+        (Level.ADMIN, ["workspaces:admin", "state:sensitive"], 200),
+        (Level.ADMIN, ["workspaces:admin"], 403),
+        (Level.ADMIN, ["workspaces:write", "state:sensitive"], 403),
+        (Level.WRITE, [], 403),
+        (Level.READ, ["workspaces:admin", "state:sensitive"], 403),
+        (Level.NONE, [], 404),
+    ],
+)
+def test_f47_secrets_take_an_administrator_and_a_token_for_them(
+    workspace: Workspace, states: str, address: str, level: Level, scopes: list[str], status: int
+) -> None:
+    """F47: and only what was given out is an access, with its own time."""
+    version = StateVersionFactory.create(workspace=workspace, content=FILE)
+    token, text = create_api_token(member_with(level, workspace=workspace), name="ci")
+    APIToken.objects.filter(pk=token.pk).update(scopes=scopes)
+    client = APIClient(HTTP_AUTHORIZATION=f"Bearer {text}")
+    with capture_logs() as logs:
+        answer = client.get(f"{states}/{address}")
+    events = [each for each in logs if each["event"] == "state_accessed"]
+    assert (answer.status_code, len(events)) == (status, int(status == 200))
+    assert (b"1.00000000000000000000000001" in answer.content) == (status == 200)
+    assert all(each["accessed_at"] > version.created_at.isoformat() for each in events)

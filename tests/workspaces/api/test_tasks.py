@@ -1,5 +1,6 @@
 """Tasks over the REST API; no worker runs, so a started task stays at its first stage."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from iacplatform.accounts.levels import Level
 from iacplatform.accounts.models import User
 from tests.factories import (
     ResourceChangeFactory,
@@ -14,6 +16,7 @@ from tests.factories import (
     TaskFactory,
     VariableFactory,
     WorkspaceFactory,
+    member_with,
 )
 from workspaces.api.filters import COUNTS_CAPPED_AT
 from workspaces.models import (
@@ -355,3 +358,28 @@ def test_the_tasks_of_other_workspaces_are_in_no_list(
     TaskFactory.create(workspace=WorkspaceFactory.create())
     body = api.get(tasks).json()
     assert (body["total"], body["filter_counts"]["all"]) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("level", "auto_apply", "task_type", "status"),
+    [
+        (Level.PLAN, True, "plan_only", 201),
+        (Level.PLAN, False, "plan_and_apply", 201),
+        (Level.PLAN, True, "plan_and_apply", 403),
+        (Level.WRITE, True, "plan_and_apply", 201),
+    ],
+)
+def test_who_may_only_plan_starts_nothing_that_nobody_approves(
+    workspace: Workspace,
+    base: str,
+    client_of: Callable[[User], APIClient],
+    level: Level,
+    auto_apply: bool,
+    task_type: str,
+    status: int,
+) -> None:
+    Workspace.objects.update(auto_apply=auto_apply)
+    client = client_of(member_with(level, workspace=workspace))
+    answer = client.post(f"{base}/tasks", {"task_type": task_type})
+    assert answer.status_code == status
+    assert workspace.tasks.count() == int(status == 201)

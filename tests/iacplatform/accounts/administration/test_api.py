@@ -211,6 +211,7 @@ def test_a_token_opens_what_its_scopes_say(
     member: User, base: str, scopes: list[str], allowed: set[str]
 ) -> None:
     client = with_scopes(member, *scopes)
+    Workspace.objects.update(auto_apply=True)  # so that a change applies by itself
     asked = {
         "read": client.get(base),
         "plan": client.post(f"{base}/tasks", {"run_type": "plan"}),

@@ -14,7 +14,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from iacplatform.accounts.audit.models import AuditEntry
-from iacplatform.accounts.models import Membership, Organization, User
+from iacplatform.accounts.models import Membership, Organization, Team, User
 from iacplatform.accounts.oidc.client import _made
 from iacplatform.accounts.oidc.models import OIDCIdentity
 from iacplatform.accounts.oidc.users import groups_of
@@ -212,6 +212,29 @@ def test_a_new_user_belongs_to_the_organization_that_is_set(
     settings.OIDC_ORGANIZATION = Organization.objects.get_or_create(name="default")[0].name
     sign_in(client, {"sub": "eve-1", "preferred_username": "eve"})
     assert Membership.objects.get().user.username == "eve"
+
+
+def test_teams_are_those_that_the_provider_names_at_each_sign_in(
+    client: Client, settings: Settings
+) -> None:
+    house = Organization.objects.get_or_create(name="default")[0]
+    elsewhere = Organization.objects.create(name="elsewhere")
+    settings.OIDC_ORGANIZATION, settings.OIDC_GROUPS_CLAIM = house.name, "groups"
+    for organization in (house, elsewhere):
+        for name in ("platform", "retail"):
+            Team.objects.create(organization=organization, name=name)
+
+    def teams_after(**claims: Any) -> list[tuple[str, str]]:
+        sign_in(Client(), ADA | claims)
+        found = Team.objects.filter(members__username="ada")
+        return list(found.order_by("name").values_list("organization__name", "name"))
+
+    assert teams_after(groups=["platform", "unknown"]) == [("default", "platform")]
+    assert teams_after(groups=["retail"]) == [("default", "retail")]
+    settings.OIDC_GROUPS_CLAIM = ""
+    assert teams_after(groups=[]) == [("default", "retail")]
+    settings.OIDC_GROUPS_CLAIM = "groups"
+    assert teams_after(groups=[]) == []
 
 
 def test_an_organization_that_is_not_there_creates_nobody(

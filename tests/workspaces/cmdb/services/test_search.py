@@ -4,12 +4,19 @@ from typing import Any
 
 import pytest
 
-from tests.factories import OrganizationFactory, UserFactory, WorkspaceFactory
+from iacplatform.accounts.levels import Level
+from tests.factories import (
+    OrganizationFactory,
+    UserFactory,
+    WorkspaceFactory,
+    member_with,
+    plain_member,
+)
 from tests.workspaces.cmdb.inventories import a_source
 from workspaces.cmdb.models import ResourceIndex, SourceType
 from workspaces.cmdb.services.overview import suggest
 from workspaces.cmdb.services.search import SCORES, search
-from workspaces.models import Workspace
+from workspaces.models import AccessGrant, Workspace
 
 pytestmark = pytest.mark.django_db
 
@@ -176,3 +183,17 @@ def test_suggestions_are_values_of_the_best_hits_each_once(workspace: Workspace)
         {"value": "pay-0", "kind": "id"},
         {"value": "pay-1", "kind": "id"},
     ]
+
+
+def test_grants_say_what_is_found(workspace: Workspace) -> None:
+    """F44: a workspace of one's organization that one may not read is not searched."""
+    hidden = WorkspaceFactory.create()
+    for place in (workspace, hidden):
+        put(place, f"a.in{place.pk}", cloud_resource_name="web")
+    user = member_with(Level.READ, organization=workspace.organization)
+    assert ResourceIndex.objects.visible_to(user).count() == 2
+
+    AccessGrant.objects.create(team=user.teams.get(), workspace=hidden, level=Level.NONE)
+    rows = ResourceIndex.objects.visible_to(user)
+    assert [hit.resource.workspace for hit in search(rows, "web", limit=9)] == [workspace]
+    assert ResourceIndex.objects.visible_to(plain_member()).count() == 0
