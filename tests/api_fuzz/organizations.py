@@ -48,6 +48,7 @@ from workspaces.models import (
     ResourceSnapshot,
     TaskComment,
     TaskLog,
+    TaskSnapshot,
     TaskStage,
     TaskTransition,
     Workspace,
@@ -319,11 +320,20 @@ def triggers(tenant: Tenant, workspace: Workspace, task: WorkspaceTask) -> Ids:
 def drift(tenant: Tenant, workspace: Workspace, _: WorkspaceTask) -> Ids:
     """A workspace that has drifted."""
     text = tenant.text()
-    check = DriftCheck.objects.create(
-        workspace=workspace, task=TaskFactory.create(workspace=workspace, background=True)
+    task = TaskFactory.create(workspace=workspace, background=True)
+    TaskSnapshot.objects.create(
+        task=task,
+        engine_version=EngineVersionFactory.create(version="1.9.5"),
+        resource_versions={},
+        variables=[],
+        provider_config={},
+        outputs=[],
+        remote_data=[],
+        configuration_source=workspace.configuration_source,
     )
+    check = DriftCheck.objects.create(workspace=workspace, task=task)
     DriftStatus.objects.create(
-        workspace=workspace, last_check=check, result=check, has_drift=True, severity="high"
+        workspace=workspace, last_check=check, result=check, has_drift=True, severity="changed"
     )
     rule = DriftIgnoreRule.objects.create(
         workspace=workspace, address_pattern="null_*", reason=text, created_by=tenant.owner
