@@ -19,8 +19,12 @@ def main() -> int:
     parser.add_argument("--examples", type=int, default=TALLY.examples)
     parser.add_argument("--seed", type=int, default=TALLY.seed)
     parser.add_argument("-k", dest="expression", default="", metavar="REGEX", help="some operations only")
+    parser.add_argument(
+        "--quick", action="store_true", help="examples and random requests, but no borders"
+    )
     arguments = parser.parse_args()
     TALLY.examples, TALLY.seed = arguments.examples, arguments.seed
+    TALLY.coverage = not arguments.quick
     TALLY.expression = arguments.expression
     module = Path(__file__).with_name("every_operation.py")
     status = pytest.main(["-q", "--tb=short", "--show-capture=no", "-p", "no:cacheprovider", str(module)])

@@ -1,6 +1,7 @@
 """Who calls, and about what: tokens and ids of things that are there, put into what schemathesis makes up."""
 
 import itertools
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
@@ -29,10 +30,7 @@ OF_ADMINISTRATORS = {Audience.STAFF, Audience.SUPERUSERS, Audience.OPERATORS}
 SETS = "/variable-sets/"
 PARENTS = ("workspace_id", "variable_set_id")
 WRITES = {"POST", "PUT", "PATCH", "DELETE"}
-SAMPLES = {
-    "workspace_id": "ws-1",
-    "source_id": "src-1",
-}
+PLACEHOLDER = re.compile(r"\{\w+\}")
 
 
 class Aim:
@@ -117,27 +115,25 @@ def bearer(case: Case) -> str:
 
 def audience_of(case: Case) -> Audience | None:
     """Whom the access table lets in."""
-    path = case.operation.path
-    for name in ("{version}", "{id}", "{entry_id}"):
-        path = path.replace(name, "1")
-    for part in path.split("/"):
-        if part.startswith("{"):
-            path = path.replace(part, "ws-1" if "{" in part else part)
-    view = _view_of(path) or _view_of(path.replace("ws-1", "1"))
-    if view is None:
+    template, ids = PLACEHOLDER.subn("{}", case.operation.path)
+    paths = (template.format(*each) for each in itertools.product(("ws-1", "1"), repeat=ids))
+    found = next((view for view in map(_view_of, paths) if view is not None), None)
+    if found is None:
         return None
-    action = getattr(view, "actions", None) or {}
     method = case.operation.method.lower()
-    name = action.get(method) or action_of(view.cls, method)
-    rule = rule_of(view.cls, name) if name else None
+    actions = getattr(found, "actions", None)
+    name = actions.get(method) if actions else action_of(found.cls, method)
+    rule = rule_of(found.cls, name) if name else None
     return rule.audience if rule else None
 
 
 def _view_of(path: str) -> Any:
+    """The view at a path; ``None`` where its ids are of the other kind."""
     try:
-        return resolve(path).func
+        view = resolve(path).func
     except Resolver404:
         return None
+    return view if hasattr(view, "cls") else None
 
 
 def _is_negative(case: Case, location: ParameterLocation) -> bool:

@@ -9,6 +9,7 @@ class Tally:
 
     examples: int = 10
     seed: int = 6
+    coverage: bool = True
     expression: str = ""
     cases: int = 0
     seconds: float = 0
