@@ -79,7 +79,7 @@ PARAMETERS = {
         "name": "Idempotency-Key",
         "in": "header",
         "description": "Yours to choose, best a UUID: what has been done with it is not done again",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!#-~]+$"},
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
     },
     "IfMatch": {
         "name": "If-Match",

@@ -18,7 +18,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.api_fuzz", description=__doc__)
     parser.add_argument("--examples", type=int, default=TALLY.examples)
     parser.add_argument("--seed", type=int, default=TALLY.seed)
-    parser.add_argument("-k", dest="expression", default="", metavar="REGEX", help="some operations only")
+    parser.add_argument(
+        "-k", dest="expression", default="", metavar="REGEX", help="some operations only"
+    )
     parser.add_argument(
         "--quick", action="store_true", help="examples and random requests, but no borders"
     )
@@ -27,7 +29,9 @@ def main() -> int:
     TALLY.coverage = not arguments.quick
     TALLY.expression = arguments.expression
     module = Path(__file__).with_name("every_operation.py")
-    status = pytest.main(["-q", "--tb=short", "--show-capture=no", "-p", "no:cacheprovider", str(module)])
+    status = pytest.main(
+        ["-q", "--tb=short", "--show-capture=no", "-p", "no:cacheprovider", str(module)]
+    )
     for sentence in TALLY.found:
         print(sentence)  # noqa: T201
     print(*TALLY.slowest, f"seconds={TALLY.seconds:.0f}", sep="\n")  # noqa: T201

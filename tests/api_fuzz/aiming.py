@@ -99,7 +99,9 @@ def with_ids(body: Any, ids: Ids) -> Any:
     """A body whose members that name something name something that is there."""
     if not isinstance(body, dict):
         return body
-    return {name: _named(value, ids[name]) if name in ids else value for name, value in body.items()}
+    return {
+        name: _named(value, ids[name]) if name in ids else value for name, value in body.items()
+    }
 
 
 def _named(value: Any, there: Any) -> Any:

@@ -39,11 +39,14 @@ def nothing_of_others(context: Any, response: Any, case: Any) -> None:
         if MARK_OF_OTHERS in text and MARK_OF_OTHERS not in asked:
             raise AssertionError(f"Shows what is theirs: {text[:300]}")
 
+
 OURS_TOKENS: set[str] = set()
 
 
 @pytest.fixture
-def tenants(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Tenant, Tenant, Keys]]:
+def tenants(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Tenant, Tenant, Keys]]:
     """The organization that asks, the other one, and its rows."""
     monkeypatch.setattr(LoginThrottle, "get_rate", lambda self: None)
     ours = a_tenant("organization-a-only")
@@ -133,9 +136,16 @@ def run(schema: BaseSchema) -> list[str]:
                     if is_excluded(check.name, shown):
                         continue
                     interaction = event.recorder.interactions[failure.case_id or case_id]
-                    key = (event.recorder.label, check.name, re.sub(r"\d+|'.*'|\".*\"", "", shown)[:80])
+                    key = (
+                        event.recorder.label,
+                        check.name,
+                        re.sub(r"\d+|'.*'|\".*\"", "", shown)[:80],
+                    )
                     body = interaction.response.content[:300] if interaction.response else None
-                    failures.setdefault(key, f"{key[0]} | {check.name} [{event.phase}]\n   {shown[:600]}\n   {interaction.request.method} {interaction.request.uri} {interaction.request.body!r:.300}\n   -> {interaction.response and interaction.response.status_code} {body!r}")
+                    failures.setdefault(
+                        key,
+                        f"{key[0]} | {check.name} [{event.phase}]\n   {shown[:600]}\n   {interaction.request.method} {interaction.request.uri} {interaction.request.body!r:.300}\n   -> {interaction.response and interaction.response.status_code} {body!r}",
+                    )
     TALLY.slowest = sorted(((v, str(k)) for k, v in seconds.items()), reverse=True)[:15]
     TALLY.seconds = time.monotonic() - started
     return list(failures.values())

@@ -83,9 +83,7 @@ def a_tenant(name: str) -> Tenant:
     organization = Organization.objects.create(name=name, display_name=f"{name} display")
     owner = UserFactory.create(username=f"{name}-owner", organizations=[organization])
     reader = member_with(Level.READ, organization=organization, username=f"{name}-reader")
-    tenant = Tenant(
-        organization, owner, {"owner": api_token(owner), "reader": api_token(reader)}
-    )
+    tenant = Tenant(organization, owner, {"owner": api_token(owner), "reader": api_token(reader)})
     tenant.scenes += [a_scene(tenant), a_held_scene(tenant)]
     return tenant
 

@@ -26,12 +26,16 @@ def keys() -> Keys:
 
 def added(before: Keys) -> Keys:
     """The primary keys of what has come since."""
-    return {model: there - before[model] for model, there in keys().items() if there - before[model]}
+    return {
+        model: there - before[model] for model, there in keys().items() if there - before[model]
+    }
 
 
 def fingerprint(owned: Keys) -> dict[str, tuple[int, str]]:
     """Table → number of rows, and a digest of all that is in them."""
-    return {model._meta.db_table: _rows(model, pks) for model, pks in sorted(owned.items(), key=_name)}
+    return {
+        model._meta.db_table: _rows(model, pks) for model, pks in sorted(owned.items(), key=_name)
+    }
 
 
 def references(owned: Keys) -> dict[str, int]:
@@ -51,7 +55,9 @@ def _name(item: tuple[type[Model], Any]) -> str:
 
 
 def _rows(model: type[Model], pks: set[Any]) -> tuple[int, str]:
-    table, key = (connection.ops.quote_name(each) for each in (_name((model, None)), model._meta.pk.column))
+    table, key = (
+        connection.ops.quote_name(each) for each in (_name((model, None)), model._meta.pk.column)
+    )
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT each::text FROM {table} each WHERE each.{key}::text = ANY(%s) ORDER BY each.{key}",  # noqa: S608

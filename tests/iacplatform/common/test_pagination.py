@@ -70,7 +70,9 @@ def test_counting_asks_for_no_column_and_no_order() -> None:
 @pytest.mark.parametrize("size", ["AAA", "0", "-1", "", "1.5", "٣", "null"])
 def test_a_page_size_that_is_no_number_from_1_is_refused(size: str) -> None:
     with pytest.raises(ValidationError, match="Must be a number from 1"):
-        PageNumberPagination().get_page_size(Request(RequestFactory().get("/", {"page_size": size})))
+        PageNumberPagination().get_page_size(
+            Request(RequestFactory().get("/", {"page_size": size}))
+        )
 
 
 @pytest.mark.parametrize(("size", "rows"), [("1", 1), ("007", 7), ("101", 100), ("9" * 5000, 100)])
