@@ -59,7 +59,7 @@ test: $(INSTALLED) ## Tests, against a real PostgreSQL, Redis and engine
 	$(PYTEST) -m "not large and not long"
 
 test-api: $(INSTALLED) ## Every operation of the API with valid, wrong and strange input: make test-api EXAMPLES=50 SEED=6
-	$(BIN)/python -m tests.api_fuzz $(if $(EXAMPLES),--examples $(EXAMPLES)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),-k '$(ONLY)')
+	$(BIN)/python -m tests.api_fuzz $(if $(EXAMPLES),--examples $(EXAMPLES)) $(if $(SEED),--seed $(SEED)) $(if $(QUICK),--quick) $(if $(ONLY),-k '$(ONLY)')
 
 test-faults: $(INSTALLED) ## Kill, freeze and cut off every part of the platform; nothing may be lost
 	$(BIN)/python -m tests.faults $(if $(ONLY),-k '$(ONLY)')

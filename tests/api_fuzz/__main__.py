@@ -34,7 +34,10 @@ def main() -> int:
     )
     for sentence in TALLY.found:
         print(sentence)  # noqa: T201
-    print(*TALLY.slowest, f"seconds={TALLY.seconds:.0f}", sep="\n")  # noqa: T201
+    print(  # noqa: T201
+        f"seed={TALLY.seed} examples={TALLY.examples} seconds={TALLY.seconds:.0f} "
+        f"answers_without_anything_of_others={TALLY.looked_at}"
+    )
     print(f"api_operations={len(TALLY.operations)} api_cases={TALLY.cases}")  # noqa: T201
     return int(status)
 

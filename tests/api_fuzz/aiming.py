@@ -76,10 +76,8 @@ class Aim:
         parents, children = self._ids(aim)
         for name in case.path_parameters:
             ids = parents if name in PARENTS else children
-            if name == "variable_id" and SETS in case.path:
-                name_of_id = "set_variable_id"
-            else:
-                name_of_id = name
+            of_set = name == "variable_id" and SETS in case.path
+            name_of_id = "set_variable_id" if of_set else name
             if name_of_id in ids:
                 case.path_parameters[name] = ids[name_of_id]
 

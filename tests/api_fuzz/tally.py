@@ -14,7 +14,7 @@ class Tally:
     cases: int = 0
     seconds: float = 0
     found: list[str] = field(default_factory=list)
-    slowest: list[tuple[float, str]] = field(default_factory=list)
+    looked_at: int = 0
     operations: set[str] = field(default_factory=set)
 
 
