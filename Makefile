@@ -41,6 +41,7 @@ bench-api: $(INSTALLED) ## Measure the most used requests at 100, 10,000 and 100
 	@$(BIN)/python -m iacplatform.embedded bench-api
 
 check: lint types test test-large ## All that CI checks
+	@$(MAKE) --no-print-directory test-api QUICK=1 EXAMPLES=3
 
 lint: $(INSTALLED) ## Style, import order, missing migrations, Django's checks, API description
 	$(BIN)/ruff check
