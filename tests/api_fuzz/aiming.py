@@ -43,14 +43,14 @@ class Aim:
         self._turns: defaultdict[str, Iterator[int]] = defaultdict(itertools.count)
         self._fresh = ""
 
-    def token(self, case: Case) -> str:
+    def token(self, case: Case[Any]) -> str:
         """Whose request this is: an administrator's where nobody else may."""
         turn = next(self._turns[f"caller {case.operation.label}"])
         if audience_of(case) in OF_ADMINISTRATORS and turn % 4:
             return self.administrator
         return self.ours.tokens[CALLERS[turn % len(CALLERS)]]
 
-    def at(self, case: Case) -> None:
+    def at(self, case: Case[Any]) -> None:
         """Puts ids of existing things into a request, where it was not made to have wrong ones."""
         aim = AIMS[next(self._turns[case.operation.label]) % len(AIMS)]
         self._renew(case)
@@ -64,7 +64,7 @@ class Aim:
             inputs = self.theirs if aim in {THEIRS, THEIR_CHILD} else self.ours
             case.body = with_ids(case.body, inputs.scenes[0])
 
-    def _renew(self, case: Case) -> None:
+    def _renew(self, case: Case[Any]) -> None:
         """A first request that may change something finds all there."""
         label = case.operation.label
         if case.operation.method.upper() in WRITES and label != self._fresh:
@@ -72,7 +72,7 @@ class Aim:
             connection.close()  # schemathesis calls from threads of its own
         self._fresh = label
 
-    def _aim_address(self, case: Case, aim: str) -> None:
+    def _aim_address(self, case: Case[Any], aim: str) -> None:
         parents, children = self._ids(aim)
         for name in case.path_parameters:
             ids = parents if name in PARENTS else children
@@ -108,12 +108,12 @@ def _named(value: Any, there: Any) -> Any:
     return value if value is None else there
 
 
-def bearer(case: Case) -> str:
+def bearer(case: Case[Any]) -> str:
     """The token that a request has."""
     return str(case.headers.get("Authorization", "")).removeprefix("Bearer ")
 
 
-def audience_of(case: Case) -> Audience | None:
+def audience_of(case: Case[Any]) -> Audience | None:
     """Whom the access table lets in."""
     template, ids = PLACEHOLDER.subn("{}", case.operation.path)
     paths = (template.format(*each) for each in itertools.product(("ws-1", "1"), repeat=ids))
@@ -136,7 +136,7 @@ def _view_of(path: str) -> Any:
     return view if hasattr(view, "cls") else None
 
 
-def _is_negative(case: Case, location: ParameterLocation) -> bool:
+def _is_negative(case: Case[Any], location: ParameterLocation) -> bool:
     return case.meta is not None and case.meta.is_negative_at(location)
 
 
@@ -146,15 +146,15 @@ def aim_with(aim: Aim) -> tuple[type, Any]:
     class Tokens:
         """Gives each request its token."""
 
-        def get(self, case: Case, context: AuthContext) -> str:
+        def get(self, case: Case[Any], context: AuthContext) -> str:
             """The token."""
             return aim.token(case)
 
-        def set(self, case: Case, data: str, context: AuthContext) -> None:
+        def set(self, case: Case[Any], data: str, context: AuthContext) -> None:
             """Sends it along."""
             case.headers["Authorization"] = f"Bearer {data}"
 
-    def before_call(context: HookContext, case: Case, kwargs: dict[str, Any]) -> None:
+    def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:
         aim.at(case)
 
     return Tokens, before_call

@@ -134,7 +134,7 @@ def count(event: events.ScenarioFinished) -> None:
 
 def failed(event: events.ScenarioFinished) -> dict[tuple[str, ...], str]:
     """Operation, check and kind of failure → what was asked and answered."""
-    found = {}
+    found: dict[tuple[str, ...], str] = {}
     for case_id, checks in event.recorder.checks.items():
         for check in checks:
             if check.failure_info is None:

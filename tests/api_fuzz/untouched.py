@@ -55,9 +55,8 @@ def _name(item: tuple[type[Model], Any]) -> str:
 
 
 def _rows(model: type[Model], pks: set[Any]) -> tuple[int, str]:
-    table, key = (
-        connection.ops.quote_name(each) for each in (_name((model, None)), model._meta.pk.column)
-    )
+    quoted = connection.ops.quote_name
+    table, key = quoted(model._meta.db_table), quoted(str(model._meta.pk.column))
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT each::text FROM {table} each WHERE each.{key}::text = ANY(%s) ORDER BY each.{key}",  # noqa: S608
