@@ -14,7 +14,7 @@ CLIENT_CONFIG := docs/reference/openapi-client.yaml
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up bench bench-api check lint types test test-faults test-chaos test-large test-long schema client lock clean
+.PHONY: help setup demo up bench bench-api check lint types test test-api test-faults test-chaos test-large test-long schema client lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,7 @@ bench-api: $(INSTALLED) ## Measure the most used requests at 100, 10,000 and 100
 	@$(BIN)/python -m iacplatform.embedded bench-api
 
 check: lint types test test-large ## All that CI checks
+	@$(MAKE) --no-print-directory test-api QUICK=1 EXAMPLES=3
 
 lint: $(INSTALLED) ## Style, import order, missing migrations, Django's checks, API description
 	$(BIN)/ruff check
@@ -57,6 +58,9 @@ types: $(INSTALLED) ## Types, with mypy in strict mode
 
 test: $(INSTALLED) ## Tests, against a real PostgreSQL, Redis and engine
 	$(PYTEST) -m "not large and not long"
+
+test-api: $(INSTALLED) ## Every operation of the API with valid, wrong and strange input: make test-api EXAMPLES=50 SEED=6
+	$(BIN)/python -m tests.api_fuzz $(if $(EXAMPLES),--examples $(EXAMPLES)) $(if $(SEED),--seed $(SEED)) $(if $(QUICK),--quick) $(if $(ONLY),-k '$(ONLY)')
 
 test-faults: $(INSTALLED) ## Kill, freeze and cut off every part of the platform; nothing may be lost
 	$(BIN)/python -m tests.faults $(if $(ONLY),-k '$(ONLY)')

@@ -19,7 +19,8 @@ class SemanticIdConverter(StringConverter):
 class ReferenceConverter(StringConverter):
     """A semantic id or a number."""
 
-    regex = f"{SemanticIdConverter.regex}|{PrimaryKeyConverter.regex}"
+    # In brackets: the OpenAPI document puts `^` before it and `$` behind it.
+    regex = f"(?:{SemanticIdConverter.regex}|{PrimaryKeyConverter.regex})"
 
 
 register_converter(PrimaryKeyConverter, "pk")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 
 from iacplatform.common.conditional import is_conditional
@@ -78,7 +79,7 @@ PARAMETERS = {
         "name": "Idempotency-Key",
         "in": "header",
         "description": "Yours to choose, best a UUID: what has been done with it is not done again",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!#-~]+$"},
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
     },
     "IfMatch": {
         "name": "If-Match",
@@ -94,6 +95,21 @@ PARAMETERS = {
     },
 }
 WRITES = {"POST", "PUT", "PATCH", "DELETE"}
+
+
+class LocalTime(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """A time of day without a zone: ``format: time`` is RFC 3339's, which has one."""
+
+    target_class = "rest_framework.serializers.TimeField"
+    match_subclasses = True
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        """The schema of the field."""
+        return {
+            "type": "string",
+            "pattern": r"^([01]?\d|2[0-3]):[0-5]?\d(:[0-5]?\d(\.\d{1,6})?)?$",
+            "example": "07:00:00",
+        }
 
 
 class Schema(AutoSchema):

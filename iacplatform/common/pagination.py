@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.paginator import EmptyPage, Page, Paginator
 from django.db.models import QuerySet, Value
+from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import PageNumberPagination as BasePagination
+from rest_framework.request import Request
 from rest_framework.response import Response
 
 if TYPE_CHECKING:
@@ -78,6 +80,21 @@ class PageNumberPagination(BasePagination):
     max_page_size = 100
     invalid_page_message = "{message}"
     django_paginator_class = CappedPaginator
+
+    def get_page_size(self, request: Request) -> int:
+        """The number of rows of a page; raises ``ValidationError`` for what is no number from 1."""
+        asked = request.query_params.get(self.page_size_query_param)
+        if asked is None:
+            return int(self.page_size or self.max_page_size)
+        digits = asked.lstrip("0") if asked.isascii() and asked.isdigit() else ""
+        if not digits:
+            raise ValidationError({self.page_size_query_param: ["Must be a number from 1."]})
+        return self.max_page_size if len(digits) > 3 else min(int(digits), self.max_page_size)
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        """The query parameters for the OpenAPI document."""
+        parameters = super().get_schema_operation_parameters(view)
+        return [{**each, "schema": {"type": "integer", "minimum": 1}} for each in parameters]
 
     def get_paginated_response(self, data: Any) -> Response:
         """Wraps a page of serialized objects."""

@@ -4,6 +4,8 @@ from typing import Any
 
 import django_filters  # type: ignore[import-untyped]
 from django.db.models import Q, QuerySet
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 
 from iacplatform.common.counting import count_each
 from iacplatform.common.searching import holds, narrowed
@@ -45,11 +47,14 @@ STATUS_CHOICES = {status: frozenset({status}) for status in TaskStatus.values} |
 
 def yes_or_no(**options: Any) -> django_filters.TypedChoiceFilter:
     """A filter for ``true`` or ``false``; anything else is refused rather than ignored."""
-    return django_filters.TypedChoiceFilter(
+    made = django_filters.TypedChoiceFilter(
         choices=[("true", "true"), ("false", "false")],
         coerce=lambda text: text == "true",
         **options,
     )
+    # Else the OpenAPI document says: a boolean that is one of two texts, which nothing is.
+    extend_schema_field(OpenApiTypes.BOOL)(made)
+    return made
 
 
 class FilterSet(django_filters.FilterSet):  # type: ignore[misc]

@@ -168,3 +168,46 @@ def test_headers_are_where_they_are_taken_and_given() -> None:
                 assert "X-Request-ID" in response["headers"]
     for name in ("Conflict", "TooManyRequests", "Unavailable"):
         assert "Retry-After" in document()["components"]["responses"][name]["headers"]
+
+
+def found_by_fuzzing(name: str) -> dict[str, Any]:
+    """The members of a component."""
+    members: dict[str, Any] = document()["components"]["schemas"][name]["properties"]
+    return members
+
+
+def test_a_filter_of_yes_or_no_is_a_boolean_and_no_list_of_texts() -> None:
+    (has_drift,) = [
+        each
+        for each in document()["paths"]["/api/v1/drift"]["get"]["parameters"]
+        if each.get("name") == "has_drift"
+    ]
+
+    assert has_drift["schema"] == {"type": "boolean"}
+
+
+def test_a_local_time_is_not_said_to_have_a_zone() -> None:
+    start = found_by_fuzzing("DriftSettings")["drift_check_start_time"]
+
+    assert "format" not in start
+    assert re.search(start["pattern"], "07:00:00")
+
+
+def test_what_an_indexed_resource_may_lack_is_nullable() -> None:
+    members = found_by_fuzzing("IndexedResource")
+    names = ("workspace_id", "workspace_name", "external_source_id", "external_source_name")
+
+    assert all(members[name]["nullable"] for name in names)
+
+
+def test_the_pattern_of_a_workspace_id_holds_for_the_whole_of_it() -> None:
+    path = document()["paths"]["/api/v1/workspaces/{workspace_id}"]["get"]
+    (pattern,) = [
+        each["schema"]["pattern"]
+        for each in path["parameters"]
+        if each.get("name") == "workspace_id"
+    ]
+
+    assert re.search(pattern, "ws-1")
+    assert re.search(pattern, "17")
+    assert not re.search(pattern, "ws-1 and more")

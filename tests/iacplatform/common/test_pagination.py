@@ -4,9 +4,12 @@ import pytest
 from django.core.paginator import InvalidPage
 from django.db import connection
 from django.db.models import Count
+from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
 
-from iacplatform.common.pagination import COUNT_CAP, CappedPaginator
+from iacplatform.common.pagination import COUNT_CAP, CappedPaginator, PageNumberPagination
 from tests.factories import TaskFactory
 from workspaces.models import TaskTransition, WorkspaceTask
 
@@ -75,3 +78,18 @@ def test_counting_asks_for_no_column_and_no_order() -> None:
     assert f"LIMIT {COUNT_CAP + 1}" in sql
     assert "ORDER BY" not in sql
     assert "actor" not in sql
+
+
+@pytest.mark.parametrize("size", ["AAA", "0", "-1", "", "1.5", "٣", "null"])
+def test_a_page_size_that_is_no_number_from_1_is_refused(size: str) -> None:
+    with pytest.raises(ValidationError, match="Must be a number from 1"):
+        PageNumberPagination().get_page_size(
+            Request(RequestFactory().get("/", {"page_size": size}))
+        )
+
+
+@pytest.mark.parametrize(("size", "rows"), [("1", 1), ("007", 7), ("101", 100), ("9" * 5000, 100)])
+def test_a_page_has_at_most_100_rows(size: str, rows: int) -> None:
+    request = Request(RequestFactory().get("/", {"page_size": size}))
+
+    assert PageNumberPagination().get_page_size(request) == rows

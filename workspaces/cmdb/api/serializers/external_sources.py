@@ -7,7 +7,7 @@ from rest_framework import serializers
 from iacplatform.accounts.models import Organization
 from workspaces.api.serializers.fields import username_field
 from workspaces.cmdb.models import ExternalSource, SyncLog
-from workspaces.cmdb.models.external_source import INTERVAL_MINUTES
+from workspaces.cmdb.models.external_source import INTERVAL_MINUTES, PullStatus
 from workspaces.cmdb.services.mapping import MAPPED
 
 
@@ -65,6 +65,10 @@ class ExternalSourceSerializer(serializers.ModelSerializer[ExternalSource]):
         max_value=INTERVAL_MINUTES.stop - 1,
         required=False,
         help_text="0: only when somebody asks",
+    )
+    # Empty until the first pull, which the model's own field would not say of what nobody edits.
+    last_sync_status = serializers.ChoiceField(
+        choices=PullStatus.choices, allow_blank=True, read_only=True
     )
     created_by = username_field()
 

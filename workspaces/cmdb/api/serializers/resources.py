@@ -15,10 +15,16 @@ MOST_HITS = 100
 class IndexedResourceSerializer(serializers.ModelSerializer[ResourceIndex]):
     """A resource without its attributes."""
 
-    workspace_id = serializers.CharField(source="workspace.workspace_id", default=None)
-    workspace_name = serializers.CharField(source="workspace.name", default=None)
-    external_source_id = serializers.CharField(source="external_source.source_id", default=None)
-    external_source_name = serializers.CharField(source="external_source.name", default=None)
+    workspace_id = serializers.CharField(
+        source="workspace.workspace_id", default=None, allow_null=True
+    )
+    workspace_name = serializers.CharField(source="workspace.name", default=None, allow_null=True)
+    external_source_id = serializers.CharField(
+        source="external_source.source_id", default=None, allow_null=True
+    )
+    external_source_name = serializers.CharField(
+        source="external_source.name", default=None, allow_null=True
+    )
     tags = serializers.DictField(child=serializers.CharField())
 
     class Meta:
