@@ -45,7 +45,8 @@ class AccessPermission(BasePermission):
         """Whether the request may go on; raises ``PermissionDenied`` with what is missing."""
         action = action_of(view, request.method or "")
         if action is None:
-            return bool(request.user.is_authenticated)  # 405, to whom it may concern
+            # 405, to whom it may concern: everybody, where the view asks nobody who they are.
+            return not view.authentication_classes or bool(request.user.is_authenticated)
         rule = rule_of(view, action)
         if rule is None:
             return False

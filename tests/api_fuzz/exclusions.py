@@ -26,10 +26,6 @@ FAILURES: dict[str, tuple[str, str]] = {
         "unsupported_method",
         "What is switched off, such as signing in with OpenID Connect, is not there for any method",
     ),
-    r"Unsupported method .* returned 403": (
-        "unsupported_method",
-        "A view that knows tokens of its own, or nobody's, refuses a method that it does not have",
-    ),
 }
 """What is in the sentence of a failure → the check it is of, and why it is none."""
 

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from iacplatform.accounts.levels import Level
-from iacplatform.accounts.models import AuditEntry, Membership, Organization, User
+from iacplatform.accounts.models import AuditEntry, Membership, Organization, Team, User
 from notifications.models import NotificationLog
 from runtasks.models import RunTaskOutcome
 from tests.factories import (
@@ -30,6 +30,7 @@ from tests.factories import (
     api_token,
     approvable_task,
     member_with,
+    plain_member,
     state_content,
 )
 from tests.notifications.factories import AttachmentFactory as NotificationAttachmentFactory
@@ -43,6 +44,7 @@ from triggers.models import TaskTriggerExecution
 from workspaces.cmdb.models import ResourceIndex, SyncLog
 from workspaces.drift.models import DriftCheck, DriftIgnoreRule, DriftStatus
 from workspaces.models import (
+    AccessGrant,
     ConfigurationVersion,
     ResourceDependency,
     ResourceSnapshot,
@@ -143,6 +145,23 @@ def account(tenant: Tenant, *_: Any) -> Ids:
         user=tenant.owner, digest=hashlib.sha256(tenant.text().encode()).hexdigest()
     )
     return {"token_id": token.pk}
+
+
+@fills
+def teams(tenant: Tenant, workspace: Workspace, _: WorkspaceTask) -> Ids:
+    """A team with a level, a project, and somebody who may go."""
+    text = tenant.text()
+    team = Team.objects.create(organization=tenant.organization, name=text, description=text)
+    guest = plain_member(tenant.organization, username=f"{text}-guest")
+    team.members.add(guest)
+    project = ProjectFactory.create(organization=tenant.organization, name=text)
+    grant = AccessGrant.objects.create(team=team, workspace=workspace, level=Level.READ)
+    return {
+        "team_id": team.team_id,
+        "user_id": guest.pk,
+        "grant_id": grant.grant_id,
+        "project_id": project.project_id,
+    }
 
 
 @fills
