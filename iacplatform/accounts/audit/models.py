@@ -38,7 +38,7 @@ class AuditEntry(models.Model):
     actor_name = models.CharField(max_length=150, blank=True)
     token_hint = models.CharField(max_length=20, blank=True, help_text="Of the API token used")
     via = models.CharField(max_length=5, choices=Via.choices)
-    action = models.CharField(max_length=100, help_text="Such as states.download")
+    action = models.CharField(max_length=100, help_text="Such as state_content.download")
     method = models.CharField(max_length=10, blank=True)
     path = models.CharField(max_length=500, blank=True)
     object_type = models.CharField(max_length=50, blank=True)

@@ -58,7 +58,7 @@ class Migration(migrations.Migration):
                 ('actor_name', models.CharField(blank=True, max_length=150)),
                 ('token_hint', models.CharField(blank=True, help_text='Of the API token used', max_length=20)),
                 ('via', models.CharField(choices=[('api', 'API'), ('admin', 'Admin'), ('login', 'Login'), ('setup', 'Set-up'), ('oidc', 'OpenID Connect')], max_length=5)),
-                ('action', models.CharField(help_text='Such as states.download', max_length=100)),
+                ('action', models.CharField(help_text='Such as state_content.download', max_length=100)),
                 ('method', models.CharField(blank=True, max_length=10)),
                 ('path', models.CharField(blank=True, max_length=500)),
                 ('object_type', models.CharField(blank=True, max_length=50)),

@@ -13,11 +13,11 @@ def test_entries_are_shown_found_and_never_changed() -> None:
     operator = admin_pages.operator()
     browser = signed_in(operator)
     entry = AuditEntry.objects.create(
-        action="states.download", via="api", object_name="shop 7", actor=operator, status=403
+        action="state_content.download", via="api", object_name="shop 7", actor=operator, status=403
     )
     AuditEntry.objects.create(action="states.delete", via="oidc", object_name="other")
     shown = text(browser.get(list_page(AuditEntry, q="hop")))
-    assert "states.download" in shown
+    assert "state_content.download" in shown
     assert "states.delete" not in shown
     assert "states.delete" in text(browser.get(list_page(AuditEntry, outcome="unknown")))
     assert "shop 7" in text(browser.get(page(entry)))

@@ -20,7 +20,7 @@ NOW = timezone.now().replace(microsecond=0)
 
 
 def an_entry(**fields: Any) -> AuditEntry:
-    values = {"action": "states.download", "via": "api", "status": 200}
+    values = {"action": "state_content.download", "via": "api", "status": 200}
     return AuditEntry.objects.create(**(values | fields))
 
 

@@ -39,7 +39,7 @@ def test_an_entry_says_who_what_where_and_when() -> None:
     request = a_request(HTTP_USER_AGENT="curl/8", REMOTE_ADDR="192.0.2.7")
     entry = begin_audit(
         request,
-        action="states.download",
+        action="state_content.download",
         object_type="state",
         object_id=3,
         object_name="shop 3",
@@ -55,7 +55,7 @@ def test_an_entry_says_who_what_where_and_when() -> None:
 
 
 def test_the_outcome_is_unknown_until_it_is_written_and_is_written_once() -> None:
-    entry = begin_audit(a_request(), action="states.download")
+    entry = begin_audit(a_request(), action="state_content.download")
     assert entry.status is None
     end_audit(entry, 200)
     end_audit(entry, 500)
@@ -65,7 +65,7 @@ def test_the_outcome_is_unknown_until_it_is_written_and_is_written_once() -> Non
 
 def test_f47_an_access_has_the_time_of_the_access_and_not_of_its_end() -> None:
     """F47: access is audited with the access time."""
-    entry = begin_audit(a_request(), action="states.download")
+    entry = begin_audit(a_request(), action="state_content.download")
     entry.refresh_from_db()
     begun = entry.at
     end_audit(entry, 200)
@@ -83,19 +83,19 @@ def test_f47_an_access_has_the_time_of_the_access_and_not_of_its_end() -> None:
     ],
 )
 def test_postgresql_refuses_to_change_or_delete_an_entry(statement: str) -> None:
-    begin_audit(a_request(), action="states.download")
+    begin_audit(a_request(), action="state_content.download")
     assert refused(statement)
     assert AuditEntry.objects.count() == 1
 
 
 def test_an_outcome_is_not_written_twice_nor_taken_back() -> None:
-    end_audit(begin_audit(a_request(), action="states.download"), 403)
+    end_audit(begin_audit(a_request(), action="state_content.download"), 403)
     assert refused("UPDATE accounts_auditentry SET status = 200")
     assert refused("UPDATE accounts_auditentry SET status = NULL")
 
 
 def test_truncating_is_for_the_test_suite_only() -> None:
-    begin_audit(a_request(), action="states.download")
+    begin_audit(a_request(), action="state_content.download")
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL iacplatform.audit_truncate = 'off'")
     assert refused("TRUNCATE accounts_auditentry")
@@ -103,7 +103,7 @@ def test_truncating_is_for_the_test_suite_only() -> None:
 
 def test_an_entry_outlives_its_actor() -> None:
     request = a_request()
-    entry = begin_audit(request, action="states.download")
+    entry = begin_audit(request, action="state_content.download")
     User.objects.get(pk=request.user.pk).delete()
     entry.refresh_from_db()
     assert (entry.actor_id, entry.actor_name) == (request.user.pk, "ada")
