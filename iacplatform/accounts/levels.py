@@ -23,6 +23,9 @@ class Level(models.IntegerChoices):
         return cls[word.upper()]
 
 
+LEVEL_WORDS = [(level.word, level.label) for level in Level]
+
+
 class OrganizationRole(models.TextChoices):
     """What a team may manage for its whole organization; owners may manage everything."""
 

@@ -173,7 +173,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["iacplatform.accounts.permissions.AccessPermission"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["iacplatform.common.parsers.StrictJSONParser"],
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_FILTER_BACKENDS": ["iacplatform.common.filtering.ListFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "iacplatform.common.pagination.PageNumberPagination",
     "DEFAULT_SCHEMA_CLASS": "iacplatform.common.openapi.Schema",
     "DEFAULT_THROTTLE_CLASSES": ["iacplatform.common.rate_limits.RateLimit"],
@@ -200,7 +200,7 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "PATH_CONVERTER_OVERRIDES": {"pk": int},
     "ENUM_NAME_OVERRIDES": {
-        "AccessLevelEnum": "workspaces.api.serializers.access.WORDS",
+        "AccessLevelEnum": "iacplatform.accounts.levels.LEVEL_WORDS",
         "TaskStatusEnum": "workspaces.task_status.TaskStatus",
         "StageStatusEnum": "workspaces.task_status.StageStatus",
         "StageEnum": "workspaces.task_status.Stage",

@@ -1,15 +1,14 @@
 """What lists can be narrowed by."""
 
 import django_filters  # type: ignore[import-untyped]
-from django.db.models import Q, QuerySet
 
+from iacplatform.common.filtering import FilterSet, TextFilter, yes_or_no
 from notifications.models import (
     LogStatus,
     NotificationConfig,
     NotificationLog,
     NotificationType,
 )
-from workspaces.api.filters import FilterSet, yes_or_no
 from workspaces.task_events import EventName
 
 LARGEST_TASK_ID = 2**63 - 1
@@ -18,7 +17,7 @@ LARGEST_TASK_ID = 2**63 - 1
 class NotificationFilter(FilterSet):
     """Notifications by name, type, organization and whether they are used."""
 
-    search = django_filters.CharFilter(method="filter_search", max_length=200)
+    search = TextFilter("name", "description")
     notification_type = django_filters.ChoiceFilter(choices=NotificationType.choices)
     enabled = yes_or_no()
     is_global = yes_or_no()
@@ -27,12 +26,6 @@ class NotificationFilter(FilterSet):
     class Meta:
         model = NotificationConfig
         fields: list[str] = []
-
-    def filter_search(
-        self, queryset: QuerySet[NotificationConfig], name: str, text: str
-    ) -> QuerySet[NotificationConfig]:
-        """In the name and the description."""
-        return queryset.filter(Q(name__icontains=text) | Q(description__icontains=text))
 
 
 class LogFilter(FilterSet):

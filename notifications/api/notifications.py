@@ -31,8 +31,6 @@ from notifications.services.configuration import (
 from notifications.services.trial import report, try_out
 from workspaces.task_events import EventName
 
-LISTS = {"list", "available"}
-
 
 @conditional()
 @idempotent_actions("create")
@@ -55,12 +53,6 @@ class NotificationViewSet(ModelViewSet[NotificationConfig]):
             visible = visible.filter(enabled=True)
         counted = visible.annotate(workspace_count=Count("attachments"))
         return counted.select_related("organization", "created_by").order_by("name", "pk")
-
-    def filter_queryset(
-        self, queryset: QuerySet[NotificationConfig, Any]
-    ) -> QuerySet[NotificationConfig, Any]:
-        """Applies the filters to lists only."""
-        return super().filter_queryset(queryset) if self.action in LISTS else queryset
 
     def get_serializer_class(self) -> type[BaseSerializer[NotificationConfig]]:
         """What an action shows."""

@@ -50,10 +50,6 @@ class RunTaskViewSet(ModelViewSet[RunTask]):
         counted = visible.annotate(workspace_count=Count("attachments__workspace", distinct=True))
         return counted.select_related("organization", "created_by").order_by("name", "pk")
 
-    def filter_queryset(self, queryset: QuerySet[RunTask, Any]) -> QuerySet[RunTask, Any]:
-        """Applies the filters to the list only."""
-        return super().filter_queryset(queryset) if self.action == "list" else queryset
-
     def get_serializer_class(self) -> type[BaseSerializer[RunTask]]:
         """Writing takes more than reading shows."""
         if self.action in {"update", "partial_update"}:

@@ -3,8 +3,8 @@
 import django_filters  # type: ignore[import-untyped]
 from django.db.models import Q, QuerySet
 
+from iacplatform.common.filtering import FilterSet
 from triggers.models import ExecutionStatus, TaskTriggerExecution
-from workspaces.api.filters import FilterSet
 from workspaces.models import Workspace
 
 

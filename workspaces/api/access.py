@@ -39,7 +39,7 @@ class WorkspaceView(GenericViewSet[M]):
     """A view of what belongs to the workspace in its address.
 
     A subclass says in :meth:`rows` what that is; its ``queryset`` only names the model for the
-    OpenAPI document. Filters are for lists: what is looked up by its id is found whatever they say.
+    OpenAPI document.
     """
 
     records_its_place = True
@@ -106,10 +106,6 @@ class WorkspaceView(GenericViewSet[M]):
         if getattr(self, "swagger_fake_view", False):
             return super().get_queryset()
         return self.rows()
-
-    def filter_queryset(self, queryset: QuerySet[M, Any]) -> QuerySet[M, Any]:
-        """Applies the filters to lists only."""
-        return super().filter_queryset(queryset) if self.action == "list" else queryset
 
 
 class TaskView(WorkspaceView[M]):

@@ -14,6 +14,7 @@ from iacplatform.common.conditional import conditional
 from iacplatform.common.errors import InvalidInput
 from iacplatform.common.idempotency import idempotent_actions
 from workspaces.api.access import WorkspaceView
+from workspaces.api.filters import GrantFilter
 from workspaces.api.serializers.access import (
     GrantChangeSerializer,
     GrantSerializer,
@@ -46,7 +47,7 @@ class OrganizationGrantViewSet(mixins.ListModelMixin, ChangeGrant, OrganizationV
 
     queryset = AccessGrant.objects.all()
     serializer_class = GrantSerializer
-    filter_backends = []
+    filterset_class = GrantFilter
     lookup_field = "grant_id"
 
     def rows(self) -> QuerySet[AccessGrant]:

@@ -1,16 +1,16 @@
 """What lists can be narrowed by."""
 
-from typing import Any
-
 import django_filters  # type: ignore[import-untyped]
 from django.db.models import Q, QuerySet
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema_field
 
+from iacplatform.accounts.levels import LEVEL_WORDS, Level
 from iacplatform.common.counting import count_each
+from iacplatform.common.filtering import FilterSet, OrderingFilter, TextFilter, yes_or_no
 from iacplatform.common.searching import holds, narrowed
 from workspaces.models import (
+    AccessGrant,
     Engine,
+    Project,
     ResourceChange,
     ResourceSnapshot,
     SetVariable,
@@ -43,34 +43,6 @@ STATUS_GROUPS: dict[str, frozenset[str]] = {
     "on_hold": frozenset({TaskStatus.PENDING, TaskStatus.APPLY_PENDING}),
 }
 STATUS_CHOICES = {status: frozenset({status}) for status in TaskStatus.values} | STATUS_GROUPS
-
-
-def yes_or_no(**options: Any) -> django_filters.TypedChoiceFilter:
-    """A filter for ``true`` or ``false``; anything else is refused rather than ignored."""
-    made = django_filters.TypedChoiceFilter(
-        choices=[("true", "true"), ("false", "false")],
-        coerce=lambda text: text == "true",
-        **options,
-    )
-    # Else the OpenAPI document says: a boolean that is one of two texts, which nothing is.
-    extend_schema_field(OpenApiTypes.BOOL)(made)
-    return made
-
-
-class FilterSet(django_filters.FilterSet):  # type: ignore[misc]
-    """What all of them are; the library has no types."""
-
-
-class OrderingFilter(django_filters.OrderingFilter):  # type: ignore[misc]
-    """An order in which equal rows have theirs too, so that no page shows one twice or never."""
-
-    def filter(self, qs: QuerySet[Any], value: list[str] | None) -> QuerySet[Any]:
-        """Ends with the id, in the direction of what comes first: an index can be read either way."""
-        ordered: QuerySet[Any] = super().filter(qs, value)
-        if not value:
-            return ordered
-        last = "-pk" if value[0].startswith("-") else "pk"
-        return ordered.order_by(*ordered.query.order_by, last)
 
 
 class WorkspaceFilter(FilterSet):
@@ -298,3 +270,38 @@ class EngineVersionFilter(FilterSet):
     class Meta:
         model = EngineVersion
         fields: list[str] = []
+
+
+class ProjectFilter(FilterSet):
+    """Projects by name and organization."""
+
+    search = TextFilter("name", "description")
+    organization = django_filters.CharFilter(field_name="organization__name", max_length=64)
+
+    class Meta:
+        model = Project
+        fields: list[str] = []
+
+
+class GrantFilter(FilterSet):
+    """Grants by who has them, where and how much."""
+
+    team_id = django_filters.CharFilter(field_name="team__team_id", max_length=50)
+    username = django_filters.CharFilter(
+        field_name="user__username", max_length=150, help_text="Who created the workspace"
+    )
+    project_id = django_filters.CharFilter(field_name="project__project_id", max_length=50)
+    workspace_id = django_filters.CharFilter(field_name="workspace__workspace_id", max_length=50)
+    level = django_filters.ChoiceFilter(
+        choices=LEVEL_WORDS, method="filter_level", help_text="Exactly this"
+    )
+
+    class Meta:
+        model = AccessGrant
+        fields: list[str] = []
+
+    def filter_level(
+        self, queryset: QuerySet[AccessGrant], name: str, word: str
+    ) -> QuerySet[AccessGrant]:
+        """The API's word for it."""
+        return queryset.filter(level=Level.of_word(word))

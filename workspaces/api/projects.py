@@ -14,6 +14,7 @@ from iacplatform.common.conditional import conditional
 from iacplatform.common.errors import InvalidInput
 from iacplatform.common.idempotency import idempotent_actions
 from workspaces.api.access import WorkspaceView
+from workspaces.api.filters import ProjectFilter
 from workspaces.api.serializers.access import (
     NewProjectSerializer,
     ProjectSerializer,
@@ -30,7 +31,7 @@ class ProjectViewSet(ModelViewSet[Project]):
 
     queryset = Project.objects.all()
     serializer_class = ProjectSerializer
-    filter_backends = []
+    filterset_class = ProjectFilter
     lookup_field = "project_id"
 
     def get_queryset(self) -> QuerySet[Project]:

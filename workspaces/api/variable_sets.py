@@ -26,7 +26,9 @@ from workspaces.api.serializers.variable_sets import (
     VariableSetSerializer,
 )
 from workspaces.api.serializers.variables import VariableChangeSerializer
+from workspaces.api.variables import VariableVersions
 from workspaces.models import SetVariable, VariableSet, Workspace, WorkspaceVariable
+from workspaces.models.variable_set import SetVariableQuerySet
 from workspaces.services.effective_variables import effective_variables
 from workspaces.services.variable_sets import (
     assign_projects,
@@ -68,10 +70,6 @@ class VariableSetViewSet(ModelViewSet[VariableSet]):
         if getattr(self, "swagger_fake_view", False):
             return super().get_queryset()
         return visible_sets(self.user)
-
-    def filter_queryset(self, queryset: QuerySet[VariableSet, Any]) -> QuerySet[VariableSet, Any]:
-        """Applies the filters to lists only."""
-        return super().filter_queryset(queryset) if self.action == "list" else queryset
 
     @extend_schema(request=NewVariableSetSerializer, responses={201: VariableSetSerializer})
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -155,10 +153,6 @@ class SetVariableView(GenericViewSet[SetVariable]):
             return super().get_queryset()
         return self.rows()
 
-    def filter_queryset(self, queryset: QuerySet[SetVariable, Any]) -> QuerySet[SetVariable, Any]:
-        """Applies the filters to lists only."""
-        return super().filter_queryset(queryset) if self.action == "list" else queryset
-
 
 @conditional()
 @idempotent_actions("create")
@@ -194,31 +188,12 @@ class SetVariableViewSet(
         delete_set_variable(instance)
 
 
-class SetVariableVersionViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, SetVariableView):
+class SetVariableVersionViewSet(VariableVersions, SetVariableView):
     """All versions of a set's variable, newest first."""
 
-    filter_backends = []
-    lookup_field = "version"
-
-    variable: SetVariable
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Looks the variable up in its set."""
-        super().initial(request, *args, **kwargs)
-        current = self.variable_set.variables.current()
-        self.variable = get_object_or_404(current, variable_id=kwargs["variable_id"])
-
-    def rows(self) -> QuerySet[SetVariable]:
-        """Those of the variable."""
-        versions = self.variable_set.variables.filter(variable_id=self.variable.variable_id)
-        return versions.select_related("created_by").order_by("-version")
-
-    def get_serializer_context(self) -> dict[str, Any]:
-        """What became sensitive hides the values it had before, too."""
-        context = dict(super().get_serializer_context())
-        if getattr(self, "swagger_fake_view", False):
-            return context
-        return {**context, "hide_values": self.variable.sensitive}
+    def owned(self) -> SetVariableQuerySet:
+        """Those of the set."""
+        return self.variable_set.variables.all()
 
 
 class EffectiveVariableViewSet(WorkspaceView[Any]):

@@ -1,5 +1,6 @@
 """Variables and their history."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import QuerySet
@@ -16,6 +17,8 @@ from workspaces.api.access import WorkspaceView
 from workspaces.api.filters import VariableFilter
 from workspaces.api.serializers.variables import VariableChangeSerializer, VariableSerializer
 from workspaces.models import WorkspaceVariable
+from workspaces.models.variable import Variable, VariableQuerySet
+from workspaces.models.variable_set import SetVariableQuerySet
 from workspaces.services.variables import create_variable, delete_variable, update_variable
 
 
@@ -59,32 +62,42 @@ class VariableViewSet(
         delete_variable(instance)
 
 
-class VariableVersionViewSet(
-    mixins.ListModelMixin, mixins.RetrieveModelMixin, WorkspaceView[WorkspaceVariable]
-):
-    """All versions of a variable, newest first."""
+class VariableVersions(mixins.ListModelMixin, mixins.RetrieveModelMixin):
+    """All versions of one variable of a workspace or a set, newest first."""
 
-    queryset = WorkspaceVariable.objects.all()
-    serializer_class = VariableSerializer
-    filter_backends = []
+    filter_backends: Sequence[Any] = []
     lookup_field = "version"
+    variable: Variable
 
-    variable: WorkspaceVariable
+    def owned(self) -> VariableQuerySet | SetVariableQuerySet:
+        """The variables of the workspace or the set in the address."""
+        raise NotImplementedError
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Looks the variable up in its workspace."""
-        super().initial(request, *args, **kwargs)
-        current = self.workspace.variables.current()
-        self.variable = get_object_or_404(current, variable_id=kwargs["variable_id"])
+        """Looks the variable up among them."""
+        super().initial(request, *args, **kwargs)  # type: ignore[misc]  # the view's
+        found = get_object_or_404(self.owned().current(), variable_id=kwargs["variable_id"])
+        self.variable = found
 
-    def rows(self) -> QuerySet[WorkspaceVariable]:
+    def rows(self) -> QuerySet[Any]:
         """Those of the variable."""
-        versions = self.workspace.variables.filter(variable_id=self.variable.variable_id)
+        versions = self.owned().filter(variable_id=self.variable.variable_id)
         return versions.select_related("created_by").order_by("-version")
 
     def get_serializer_context(self) -> dict[str, Any]:
         """What became sensitive hides the values it had before, too."""
-        context = dict(super().get_serializer_context())
+        context = dict(super().get_serializer_context())  # type: ignore[misc]
         if getattr(self, "swagger_fake_view", False):
             return context
         return {**context, "hide_values": self.variable.sensitive}
+
+
+class VariableVersionViewSet(VariableVersions, WorkspaceView[WorkspaceVariable]):
+    """All versions of a variable, newest first."""
+
+    queryset = WorkspaceVariable.objects.all()
+    serializer_class = VariableSerializer
+
+    def owned(self) -> VariableQuerySet:
+        """Those of the workspace."""
+        return self.workspace.variables.all()

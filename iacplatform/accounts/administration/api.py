@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
+from iacplatform.accounts.administration.filters import MemberFilter, OrganizationFilter, TeamFilter
 from iacplatform.accounts.administration.serializers import (
     MemberChangeSerializer,
     MemberSerializer,
@@ -52,7 +53,7 @@ class OrganizationListViewSet(
 
     queryset = Organization.objects.all()
     serializer_class = OrganizationSerializer
-    filter_backends = []
+    filterset_class = OrganizationFilter
 
     def get_queryset(self) -> QuerySet[Organization]:
         """Those that the caller belongs to; a superuser sees all."""
@@ -100,7 +101,7 @@ class MemberViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Organizati
 
     queryset = Membership.objects.all()
     serializer_class = MemberSerializer
-    filter_backends = []
+    filterset_class = MemberFilter
     lookup_field = "user_id"
 
     def rows(self) -> QuerySet[Membership]:
@@ -147,7 +148,7 @@ class TeamViewSet(
 
     queryset = Team.objects.all()
     serializer_class = TeamSerializer
-    filter_backends = []
+    filterset_class = TeamFilter
     lookup_field = "team_id"
 
     def rows(self) -> QuerySet[Team]:

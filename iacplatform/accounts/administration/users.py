@@ -9,6 +9,7 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
 from iacplatform.accounts.administration.accounts import create_account, update_account
+from iacplatform.accounts.administration.filters import AccountFilter
 from iacplatform.accounts.administration.serializers import AccountSerializer, NewAccountSerializer
 from iacplatform.accounts.api import signed_in_user
 from iacplatform.accounts.models import User
@@ -21,7 +22,7 @@ class AccountViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVi
 
     queryset = User.objects.order_by("username")
     serializer_class = AccountSerializer
-    filter_backends = []
+    filterset_class = AccountFilter
     lookup_url_kwarg = "user_id"
 
     @extend_schema(request=NewAccountSerializer, responses={201: AccountSerializer})

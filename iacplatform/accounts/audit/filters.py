@@ -11,6 +11,7 @@ from django.db.models.expressions import Subquery
 from iacplatform.accounts.audit.models import SEARCHED, AuditEntry, Via
 from iacplatform.accounts.audit.paging import NEWEST_FIRST, OLDEST_FIRST
 from iacplatform.accounts.models import Organization, User
+from iacplatform.common.filtering import FilterSet
 
 Rows = QuerySet[AuditEntry]
 UNKNOWN = "unknown"
@@ -34,7 +35,7 @@ class AuditForm(forms.Form):
         return cleaned
 
 
-class AuditFilter(django_filters.FilterSet):  # type: ignore[misc]
+class AuditFilter(FilterSet):
     """By who, what, on what, when, from where and how it ended; each has an index."""
 
     actor = django_filters.CharFilter(

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
+from iacplatform.common.filtering import FilterSet
 from iacplatform.common.idempotency import idempotent_actions
 from iacplatform.common.models import OutboxEntry, OutboxStatus
 from iacplatform.common.outbox.entries import replay
@@ -37,7 +38,7 @@ class OutboxEntrySerializer(serializers.ModelSerializer[OutboxEntry]):
         read_only_fields = fields
 
 
-class OutboxEntryFilter(django_filters.FilterSet):  # type: ignore[misc]
+class OutboxEntryFilter(FilterSet):
     """Entries by how far they are, and by what and where."""
 
     status = django_filters.ChoiceFilter(choices=OutboxStatus.choices)

@@ -194,3 +194,28 @@ def test_projects_are_managed_by_those_with_the_role(
     assert (made.status_code, member.get(at).status_code) == (201, 200)
     assert member.patch(at, {"description": "x"}).status_code == 403
     assert stranger.get(at).status_code == 404
+
+
+def test_grants_and_projects_are_found_by_what_they_are_about(
+    api: APIClient, team: Team, workspace: Workspace
+) -> None:
+    project = Project.objects.create(organization=workspace.organization, name="retail")
+    AccessGrant.objects.create(team=team, project=project, level=Level.WRITE)
+    AccessGrant.objects.create(team=team, workspace=workspace, level=Level.READ)
+    levels = {
+        query: [each["level"] for each in api.get(f"{HOUSE}/access-grants?{query}").json()["items"]]
+        for query in (
+            f"team_id={team.team_id}",
+            f"project_id={project.project_id}",
+            f"workspace_id={workspace.workspace_id}",
+            "level=write",
+            "level=admin",
+        )
+    }
+
+    assert list(levels.values()) == [["write", "read"], ["write"], ["read"], ["write"], []]
+    assert api.get(f"{HOUSE}/access-grants?level=40").status_code == 400
+    assert [
+        len(api.get(f"/api/v1/projects?{query}").json()["items"])
+        for query in ("search=RET", "search=none", "organization=default", "organization=other")
+    ] == [1, 0, 1, 0]

@@ -4,19 +4,17 @@ from typing import Any
 
 from rest_framework import serializers
 
-from iacplatform.accounts.levels import Level
+from iacplatform.accounts.levels import LEVEL_WORDS, Level
 from iacplatform.accounts.models import Organization
 from workspaces.api.serializers.fields import username_field
 from workspaces.models import AccessGrant, Project
-
-WORDS = [(level.word, level.label) for level in Level]
 
 
 class LevelField(serializers.ChoiceField):
     """A level as a word."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(choices=WORDS, **options)
+        super().__init__(choices=LEVEL_WORDS, **options)
 
     def to_internal_value(self, data: Any) -> Level:  # type: ignore[override]
         """The level that a word names."""

@@ -3,7 +3,7 @@
 import django_filters  # type: ignore[import-untyped]
 from django.db.models import Q, QuerySet
 
-from workspaces.api.filters import FilterSet
+from iacplatform.common.filtering import FilterSet
 from workspaces.cmdb.models import ResourceIndex
 
 

@@ -3,7 +3,7 @@
 import django_filters  # type: ignore[import-untyped]
 from django.db.models import QuerySet
 
-from workspaces.api.filters import FilterSet, yes_or_no
+from iacplatform.common.filtering import FilterSet, yes_or_no
 from workspaces.drift.api.serializers.checks import RESOURCE_STATUSES
 from workspaces.drift.models import CheckStatus, DriftCheck, DriftStatus, Severity
 from workspaces.models import WorkspaceResource

@@ -300,3 +300,27 @@ def test_reading_a_state_with_its_secrets_is_in_the_audit_log(
     writer = with_scopes(member_with(Level.WRITE))
     assert writer.get(f"{base}/state-versions/1/download").status_code == 403
     assert AuditEntry.objects.latest("pk").status == 403
+
+
+def found(client: APIClient, address: str, field: str) -> list[str]:
+    answer = client.get(address)
+    assert answer.status_code == 200, answer.content
+    return [each[field] for each in answer.json()["items"]]
+
+
+def test_members_teams_and_users_are_found_by_what_they_are_called(
+    api: APIClient, team: dict[str, Any], client_of: Callable[[User], APIClient]
+) -> None:
+    plain_member(username="grace", email="hopper@example.com")
+    UserFactory.create(username="gone", organizations=[], is_active=False)
+    root = client_of(UserFactory.create(superuser=True, username="root"))
+    owners = f"{HOUSE}/members?is_owner=true&search=gra"
+
+    assert found(api, f"{HOUSE}/members?search=GRA", "username") == ["grace"]
+    assert found(api, owners, "username") == []
+    assert found(api, f"{HOUSE}/teams?search=plat", "name") == ["platform"]
+    assert found(api, f"{HOUSE}/teams?search=other", "name") == []
+    assert found(root, "/api/v1/users?search=hopper", "username") == ["grace"]
+    assert found(root, "/api/v1/users?is_active=false", "username") == ["gone"]
+    assert found(root, "/api/v1/users?is_superuser=true", "username") == ["root"]
+    assert found(root, "/api/v1/organizations?search=nowhere", "name") == []
