@@ -94,10 +94,8 @@ def test_an_outcome_is_not_written_twice_nor_taken_back() -> None:
     assert refused("UPDATE accounts_auditentry SET status = NULL")
 
 
-def test_truncating_is_for_the_test_suite_only() -> None:
+def test_nobody_truncates_the_log() -> None:
     begin_audit(a_request(), action="state_content.download")
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL iacplatform.audit_truncate = 'off'")
     assert refused("TRUNCATE accounts_auditentry")
 
 
