@@ -70,6 +70,10 @@ class TeamAdmin(_TeamAdmin):
     fields = ["organization", "name", "description", "roles", "members"]
     autocomplete_fields = ["organization", "members"]
 
+    def has_delete_permission(self, request: HttpRequest, obj: Team | None = None) -> bool:
+        """Nobody: its grants and tokens would go too, which the API does."""
+        return False
+
 
 @admin.register(APIToken)
 class APITokenAdmin(ReadOnlyAdmin):
@@ -81,9 +85,10 @@ class APITokenAdmin(ReadOnlyAdmin):
     actions = ["revoke"]
     fields = [
         ("name", "hint"),
-        "user",
+        ("user", "team", "organization"),
+        "scopes",
         "state",
-        ("created_at", "expires_at", "last_used_at", "revoked_at"),
+        ("created_by", "created_at", "expires_at", "last_used_at", "revoked_at"),
     ]
 
     def offered_actions(self, obj: APIToken) -> Collection[str]:

@@ -5,6 +5,7 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from pytest_django import Settings
 
+from iacplatform.accounts.administration.services import create_team
 from iacplatform.accounts.models import APIToken, Membership, Organization, User
 from iacplatform.accounts.oidc.models import OIDCIdentity
 from iacplatform.accounts.services import create_api_token, find_api_token
@@ -19,7 +20,7 @@ from tests.admin_pages import (
     refusals,
     signed_in,
 )
-from tests.factories import UserFactory
+from tests.factories import OrganizationFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -62,6 +63,18 @@ def test_who_may_only_look_at_tokens_cannot_revoke_one(operator: User) -> None:
     token, text = create_api_token(operator, name="ci")
     act(signed_in(colleague("view_apitoken")), "revoke", token)
     assert find_api_token(text) == token
+
+
+def test_a_token_of_a_team_says_what_it_opens_and_its_team_stays(
+    browser: Client, operator: User
+) -> None:
+    team = create_team(OrganizationFactory.create(), name="network")
+    token, _ = create_api_token(operator, team=team, name="ci", scopes=["workspaces:plan"])
+    shown = browser.get(page(token)).content.decode()
+
+    assert "workspaces:plan" in shown
+    assert "network" in shown
+    assert browser.post(address(team, "delete", team.pk), {"post": "yes"}).status_code == 403
 
 
 def test_a_user_is_created_with_an_organization(browser: Client) -> None:
