@@ -204,6 +204,7 @@ class TaskUnderTest:
                 for row in self.get()["stages"]
             ),
             f"{name} of task {self.task_id} runs",
+            every=0.02,  # it may run for a tenth of a second
         )
 
     def confirm(self) -> JSON:
@@ -226,12 +227,14 @@ class TaskUnderTest:
         return {row["resource_address"]: row for row in rows}
 
 
-def wait_until(condition: Any, what: str, seconds: float = PATIENCE_SECONDS) -> None:
+def wait_until(
+    condition: Any, what: str, seconds: float = PATIENCE_SECONDS, *, every: float = 0.1
+) -> None:
     """Waits until ``condition()`` holds; fails the test otherwise."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"{what}: not within {seconds:g} s"
-        time.sleep(0.05)
+        time.sleep(every)
 
 
 def pack(files: dict[str, str]) -> bytes:
