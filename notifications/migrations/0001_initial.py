@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
                 ('created_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('organization', models.ForeignKey(help_text="Empty: the whole platform's", null=True, on_delete=django.db.models.deletion.PROTECT, related_name='notifications', to='accounts.organization')),
             ],
-            options={
+            options={'constraints': [models.UniqueConstraint(fields=('organization', 'name'), name='one_notification_name_an_organization', nulls_distinct=False), models.CheckConstraint(condition=models.Q(('notification_type__in', ['webhook', 'lark_robot', 'slack', 'microsoft_teams', 'email'])), name='known_notification_type'), models.CheckConstraint(condition=models.Q(models.Q(('endpoint_url', None), ('notification_type', 'email')), models.Q(models.Q(('notification_type', 'email'), _negated=True), ('endpoint_url__isnull', False)), _connector='OR'), name='all_notifications_but_email_have_an_address'), models.CheckConstraint(condition=models.Q(('retry_count__range', (0, 10)), ('retry_interval_seconds__range', (1, 3600)), ('timeout_seconds__range', (5, 120))), name='notification_times_in_range')], 
                 'verbose_name': 'notification',
                 'ordering': ['name', 'pk'],
             },
@@ -62,7 +62,7 @@ class Migration(migrations.Migration):
                 ('notification', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='attachments', to='notifications.notificationconfig')),
                 ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notifications', to='workspaces.workspace')),
             ],
-            options={
+            options={'constraints': [models.UniqueConstraint(fields=('workspace', 'notification'), name='one_attachment_a_notification')], 
                 'verbose_name': 'workspace notification',
                 'ordering': ['pk'],
             },
@@ -93,45 +93,18 @@ class Migration(migrations.Migration):
                 ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='notification_logs', to='workspaces.workspace')),
                 ('workspace_notification', models.ForeignKey(db_constraint=False, help_text='Empty for a global notification', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='notifications.workspacenotification')),
             ],
-            options={
+            options={'indexes': [models.Index(fields=['workspace', '-id'], name='notification_logs_of_workspace'), models.Index(fields=['workspace', 'status', '-id'], name='notification_logs_by_status'), models.Index(condition=models.Q(('completed_at__isnull', False)), fields=['completed_at'], name='ended_notification_logs')], 'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'sending', 'success', 'failed'])), name='known_notification_log_status')], 
                 'verbose_name': 'notification log',
                 'ordering': ['-pk'],
             },
         ),
-        migrations.AddConstraint(
-            model_name='notificationconfig',
-            constraint=models.UniqueConstraint(fields=('organization', 'name'), name='one_notification_name_an_organization', nulls_distinct=False),
-        ),
-        migrations.AddConstraint(
-            model_name='notificationconfig',
-            constraint=models.CheckConstraint(condition=models.Q(('notification_type__in', ['webhook', 'lark_robot', 'slack', 'microsoft_teams', 'email'])), name='known_notification_type'),
-        ),
-        migrations.AddConstraint(
-            model_name='notificationconfig',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('endpoint_url', None), ('notification_type', 'email')), models.Q(models.Q(('notification_type', 'email'), _negated=True), ('endpoint_url__isnull', False)), _connector='OR'), name='all_notifications_but_email_have_an_address'),
-        ),
-        migrations.AddConstraint(
-            model_name='notificationconfig',
-            constraint=models.CheckConstraint(condition=models.Q(('retry_count__range', (0, 10)), ('retry_interval_seconds__range', (1, 3600)), ('timeout_seconds__range', (5, 120))), name='notification_times_in_range'),
-        ),
-        migrations.AddConstraint(
-            model_name='workspacenotification',
-            constraint=models.UniqueConstraint(fields=('workspace', 'notification'), name='one_attachment_a_notification'),
-        ),
-        migrations.AddIndex(
-            model_name='notificationlog',
-            index=models.Index(fields=['workspace', '-id'], name='notification_logs_of_workspace'),
-        ),
-        migrations.AddIndex(
-            model_name='notificationlog',
-            index=models.Index(fields=['workspace', 'status', '-id'], name='notification_logs_by_status'),
-        ),
-        migrations.AddIndex(
-            model_name='notificationlog',
-            index=models.Index(condition=models.Q(('completed_at__isnull', False)), fields=['completed_at'], name='ended_notification_logs'),
-        ),
-        migrations.AddConstraint(
-            model_name='notificationlog',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'sending', 'success', 'failed'])), name='known_notification_log_status'),
-        ),
+        
+        
+        
+        
+        
+        
+        
+        
+        
     ]

@@ -43,7 +43,7 @@ class Migration(migrations.Migration):
                 ('created_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('organization', models.ForeignKey(help_text="Empty: the whole platform's", null=True, on_delete=django.db.models.deletion.PROTECT, related_name='run_tasks', to='accounts.organization')),
             ],
-            options={
+            options={'constraints': [models.UniqueConstraint(fields=('organization', 'name'), name='one_run_task_name_an_organization', nulls_distinct=False), models.CheckConstraint(condition=models.Q(('max_run_seconds__range', (60, 3600)), ('timeout_seconds__range', (60, 600))), name='run_task_times_in_range')], 
                 'verbose_name': 'run task',
                 'ordering': ['name', 'pk'],
             },
@@ -96,7 +96,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('result', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='outcomes', to='runtasks.runtaskresult')),
             ],
-            options={
+            options={'constraints': [models.UniqueConstraint(fields=('result', 'outcome_id'), name='one_outcome_an_id_of_a_result')], 
                 'verbose_name': 'run task outcome',
                 'ordering': ['pk'],
             },
@@ -116,7 +116,7 @@ class Migration(migrations.Migration):
                 ('run_task', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='attachments', to='runtasks.runtask')),
                 ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='run_tasks', to='workspaces.workspace')),
             ],
-            options={
+            options={'constraints': [models.UniqueConstraint(fields=('workspace', 'run_task', 'stage'), name='one_attachment_a_stage')], 
                 'verbose_name': 'attached run task',
                 'ordering': ['priority', 'pk'],
             },
@@ -126,22 +126,10 @@ class Migration(migrations.Migration):
             name='workspace_run_task',
             field=models.ForeignKey(help_text='Empty for a global run task', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='runtasks.workspaceruntask'),
         ),
-        migrations.AddConstraint(
-            model_name='runtask',
-            constraint=models.UniqueConstraint(fields=('organization', 'name'), name='one_run_task_name_an_organization', nulls_distinct=False),
-        ),
-        migrations.AddConstraint(
-            model_name='runtask',
-            constraint=models.CheckConstraint(condition=models.Q(('max_run_seconds__range', (60, 3600)), ('timeout_seconds__range', (60, 600))), name='run_task_times_in_range'),
-        ),
-        migrations.AddConstraint(
-            model_name='runtaskoutcome',
-            constraint=models.UniqueConstraint(fields=('result', 'outcome_id'), name='one_outcome_an_id_of_a_result'),
-        ),
-        migrations.AddConstraint(
-            model_name='workspaceruntask',
-            constraint=models.UniqueConstraint(fields=('workspace', 'run_task', 'stage'), name='one_attachment_a_stage'),
-        ),
+        
+        
+        
+        
         migrations.AddIndex(
             model_name='runtaskresult',
             index=models.Index(condition=models.Q(('status__in', ['pending', 'running'])), fields=['max_run_timeout_at', 'timeout_at'], name='open_run_task_results'),

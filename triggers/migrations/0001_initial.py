@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
                 ('source', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='outbound_triggers', to='workspaces.workspace')),
                 ('target', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='inbound_triggers', to='workspaces.workspace')),
             ],
-            options={
+            options={'constraints': [models.UniqueConstraint(fields=('source', 'target'), name='one_run_trigger_a_pair_of_workspaces'), models.CheckConstraint(condition=models.Q(('source', models.F('target')), _negated=True), name='no_workspace_triggers_itself'), models.CheckConstraint(condition=models.Q(('trigger_condition__in', ['apply_success'])), name='known_trigger_condition')], 
                 'verbose_name': 'run trigger',
                 'ordering': ['pk'],
             },
@@ -55,45 +55,18 @@ class Migration(migrations.Migration):
                 ('target_task', models.ForeignKey(help_text='The task that was made; several sources may share it', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='triggered_by', to='workspaces.workspacetask')),
                 ('target_workspace', models.ForeignKey(help_text='Empty where it was deleted', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='workspaces.workspace')),
             ],
-            options={
+            options={'indexes': [models.Index(condition=models.Q(('due_at__isnull', False), ('status', 'pending')), fields=['target_workspace', 'id'], name='waiting_executions')], 'constraints': [models.UniqueConstraint(fields=('source_task', 'run_trigger'), name='one_execution_a_task_and_trigger'), models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'triggered', 'skipped', 'failed'])), name='known_execution_status'), models.CheckConstraint(condition=models.Q(models.Q(('status', 'triggered'), _negated=True), ('due_at__isnull', False), _connector='OR'), name='only_an_applied_task_triggers'), models.CheckConstraint(condition=models.Q(('due_at__isnull', False), ('status', 'pending'), ('temporarily_disabled', True), _negated=True), name='a_disabled_execution_does_not_wait'), models.CheckConstraint(condition=models.Q(('target_task', None), models.Q(('source_task', models.F('target_task')), _negated=True), _connector='OR'), name='no_task_triggers_itself')], 
                 'verbose_name': 'trigger execution',
                 'ordering': ['pk'],
             },
         ),
-        migrations.AddConstraint(
-            model_name='runtrigger',
-            constraint=models.UniqueConstraint(fields=('source', 'target'), name='one_run_trigger_a_pair_of_workspaces'),
-        ),
-        migrations.AddConstraint(
-            model_name='runtrigger',
-            constraint=models.CheckConstraint(condition=models.Q(('source', models.F('target')), _negated=True), name='no_workspace_triggers_itself'),
-        ),
-        migrations.AddConstraint(
-            model_name='runtrigger',
-            constraint=models.CheckConstraint(condition=models.Q(('trigger_condition__in', ['apply_success'])), name='known_trigger_condition'),
-        ),
-        migrations.AddIndex(
-            model_name='tasktriggerexecution',
-            index=models.Index(condition=models.Q(('due_at__isnull', False), ('status', 'pending')), fields=['target_workspace', 'id'], name='waiting_executions'),
-        ),
-        migrations.AddConstraint(
-            model_name='tasktriggerexecution',
-            constraint=models.UniqueConstraint(fields=('source_task', 'run_trigger'), name='one_execution_a_task_and_trigger'),
-        ),
-        migrations.AddConstraint(
-            model_name='tasktriggerexecution',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'triggered', 'skipped', 'failed'])), name='known_execution_status'),
-        ),
-        migrations.AddConstraint(
-            model_name='tasktriggerexecution',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'triggered'), _negated=True), ('due_at__isnull', False), _connector='OR'), name='only_an_applied_task_triggers'),
-        ),
-        migrations.AddConstraint(
-            model_name='tasktriggerexecution',
-            constraint=models.CheckConstraint(condition=models.Q(('due_at__isnull', False), ('status', 'pending'), ('temporarily_disabled', True), _negated=True), name='a_disabled_execution_does_not_wait'),
-        ),
-        migrations.AddConstraint(
-            model_name='tasktriggerexecution',
-            constraint=models.CheckConstraint(condition=models.Q(('target_task', None), models.Q(('source_task', models.F('target_task')), _negated=True), _connector='OR'), name='no_task_triggers_itself'),
-        ),
+        
+        
+        
+        
+        
+        
+        
+        
+        
     ]

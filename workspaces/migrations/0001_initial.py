@@ -127,7 +127,7 @@ class Migration(migrations.Migration):
                 ('current_version', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.RESTRICT, related_name='+', to='workspaces.resourcecodeversion')),
                 ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='resources', to='workspaces.workspace')),
             ],
-            options={
+            options={'constraints': [models.UniqueConstraint(fields=('workspace', 'resource_id'), name='one_resource_an_id')], 
                 'ordering': ['resource_id'],
             },
         ),
@@ -173,7 +173,7 @@ class Migration(migrations.Migration):
                 ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tasks', to='workspaces.workspace')),
             ],
-            options={
+            options={'indexes': [models.Index(fields=['workspace', '-id'], name='task_of_workspace'), models.Index(fields=['workspace', 'is_background', 'status'], name='task_counts'), models.Index(condition=models.Q(('status', 'pending')), fields=['workspace', 'id'], name='task_queue')], 'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'waiting', 'running', 'apply_pending', 'planned_and_finished', 'success', 'applied', 'failed', 'cancelled'])), name='known_task_status'), models.CheckConstraint(condition=models.Q(('task_type__in', ['plan_only', 'plan_and_apply', 'drift_check'])), name='known_task_type'), models.UniqueConstraint(condition=models.Q(('status__in', ['apply_pending', 'running']), ('task_type', 'plan_and_apply')), fields=('workspace',), name='one_live_plan_and_apply_a_workspace')], 
                 'ordering': ['-id'],
             },
         ),
@@ -221,7 +221,7 @@ class Migration(migrations.Migration):
                 ('finished_at', models.DateTimeField(null=True)),
                 ('task', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='stages', to='workspaces.workspacetask')),
             ],
-            options={
+            options={'indexes': [models.Index(condition=models.Q(('status__in', ['ready', 'running', 'waiting'])), fields=['status', 'lease_until'], name='stage_hot')], 'constraints': [models.UniqueConstraint(fields=('task', 'position'), name='one_stage_a_position'), models.UniqueConstraint(condition=models.Q(('status__in', ['ready', 'running', 'waiting'])), fields=('task',), name='one_open_stage_a_task'), models.CheckConstraint(condition=models.Q(('status__in', ['ready', 'running', 'waiting', 'done', 'failed', 'cancelled', 'lost'])), name='known_stage_status'), models.CheckConstraint(condition=models.Q(models.Q(('status', 'running'), _negated=True), models.Q(('lease_until__isnull', False), ('token__isnull', False)), _connector='OR'), name='a_running_stage_is_claimed')], 
                 'ordering': ['task', 'position'],
             },
         ),
@@ -267,7 +267,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(help_text='When the first of the lines was written')),
                 ('task', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='logs', to='workspaces.workspacetask')),
             ],
-            options={
+            options={'constraints': [models.UniqueConstraint(fields=('task', 'first_line'), name='a_log_line_is_stored_once')], 
                 'ordering': ['task', 'first_line'],
             },
         ),
@@ -305,7 +305,7 @@ class Migration(migrations.Migration):
                 ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='state_versions', to='workspaces.workspace')),
                 ('task', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='state_versions', to='workspaces.workspacetask')),
             ],
-            options={
+            options={'constraints': [models.UniqueConstraint(fields=('workspace', 'version'), name='one_state_a_version_number')], 
                 'ordering': ['-version'],
             },
         ),
@@ -327,7 +327,7 @@ class Migration(migrations.Migration):
                 ('resource_id', models.TextField(blank=True, help_text="The cloud's id")),
                 ('task', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='resource_changes', to='workspaces.workspacetask')),
             ],
-            options={
+            options={'constraints': [models.UniqueConstraint(models.F('task'), django.db.models.functions.text.MD5('resource_address'), name='one_change_a_resource'), models.CheckConstraint(condition=models.Q(('apply_status__in', ['pending', 'applying', 'completed', 'failed'])), name='known_apply_status')], 
                 'ordering': ['id'],
             },
         ),
@@ -375,7 +375,7 @@ class Migration(migrations.Migration):
                 ('created_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='variables', to='workspaces.workspace')),
             ],
-            options={
+            options={'constraints': [models.UniqueConstraint(fields=('variable_id', 'version'), name='one_row_a_variable_version'), models.UniqueConstraint(condition=models.Q(('is_current', True)), fields=('variable_id',), name='one_current_version'), models.UniqueConstraint(condition=models.Q(('is_current', True), ('is_deleted', False)), fields=('workspace', 'variable_type', 'key'), name='one_variable_a_key')], 
                 'ordering': ['key', '-version'],
             },
         ),
@@ -415,38 +415,17 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('workspace', 'data_name'), name='one_remote_data_a_name')],
             },
         ),
-        migrations.AddConstraint(
-            model_name='workspaceresource',
-            constraint=models.UniqueConstraint(fields=('workspace', 'resource_id'), name='one_resource_an_id'),
-        ),
+        
         migrations.AddConstraint(
             model_name='resourcecodeversion',
             constraint=models.UniqueConstraint(fields=('resource', 'version'), name='one_row_a_resource_version'),
         ),
-        migrations.AddIndex(
-            model_name='workspacetask',
-            index=models.Index(fields=['workspace', '-id'], name='task_of_workspace'),
-        ),
-        migrations.AddIndex(
-            model_name='workspacetask',
-            index=models.Index(fields=['workspace', 'is_background', 'status'], name='task_counts'),
-        ),
-        migrations.AddIndex(
-            model_name='workspacetask',
-            index=models.Index(condition=models.Q(('status', 'pending')), fields=['workspace', 'id'], name='task_queue'),
-        ),
-        migrations.AddConstraint(
-            model_name='workspacetask',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'waiting', 'running', 'apply_pending', 'planned_and_finished', 'success', 'applied', 'failed', 'cancelled'])), name='known_task_status'),
-        ),
-        migrations.AddConstraint(
-            model_name='workspacetask',
-            constraint=models.CheckConstraint(condition=models.Q(('task_type__in', ['plan_only', 'plan_and_apply', 'drift_check'])), name='known_task_type'),
-        ),
-        migrations.AddConstraint(
-            model_name='workspacetask',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ['apply_pending', 'running']), ('task_type', 'plan_and_apply')), fields=('workspace',), name='one_live_plan_and_apply_a_workspace'),
-        ),
+        
+        
+        
+        
+        
+        
         migrations.AddIndex(
             model_name='workspace',
             index=models.Index(fields=['name', 'id'], name='workspace_by_name'),
@@ -463,52 +442,16 @@ class Migration(migrations.Migration):
             model_name='workspace',
             constraint=models.CheckConstraint(condition=models.Q(('is_locked', False), models.Q(('lock_reason', ''), _negated=True), _connector='OR'), name='a_lock_has_a_reason'),
         ),
-        migrations.AddIndex(
-            model_name='taskstage',
-            index=models.Index(condition=models.Q(('status__in', ['ready', 'running', 'waiting'])), fields=['status', 'lease_until'], name='stage_hot'),
-        ),
-        migrations.AddConstraint(
-            model_name='taskstage',
-            constraint=models.UniqueConstraint(fields=('task', 'position'), name='one_stage_a_position'),
-        ),
-        migrations.AddConstraint(
-            model_name='taskstage',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ['ready', 'running', 'waiting'])), fields=('task',), name='one_open_stage_a_task'),
-        ),
-        migrations.AddConstraint(
-            model_name='taskstage',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['ready', 'running', 'waiting', 'done', 'failed', 'cancelled', 'lost'])), name='known_stage_status'),
-        ),
-        migrations.AddConstraint(
-            model_name='taskstage',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'running'), _negated=True), models.Q(('lease_until__isnull', False), ('token__isnull', False)), _connector='OR'), name='a_running_stage_is_claimed'),
-        ),
-        migrations.AddConstraint(
-            model_name='tasklog',
-            constraint=models.UniqueConstraint(fields=('task', 'first_line'), name='a_log_line_is_stored_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='stateversion',
-            constraint=models.UniqueConstraint(fields=('workspace', 'version'), name='one_state_a_version_number'),
-        ),
-        migrations.AddConstraint(
-            model_name='resourcechange',
-            constraint=models.UniqueConstraint(models.F('task'), django.db.models.functions.text.MD5('resource_address'), name='one_change_a_resource'),
-        ),
-        migrations.AddConstraint(
-            model_name='resourcechange',
-            constraint=models.CheckConstraint(condition=models.Q(('apply_status__in', ['pending', 'applying', 'completed', 'failed'])), name='known_apply_status'),
-        ),
-        migrations.AddConstraint(
-            model_name='workspacevariable',
-            constraint=models.UniqueConstraint(fields=('variable_id', 'version'), name='one_row_a_variable_version'),
-        ),
-        migrations.AddConstraint(
-            model_name='workspacevariable',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_current', True)), fields=('variable_id',), name='one_current_version'),
-        ),
-        migrations.AddConstraint(
-            model_name='workspacevariable',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_current', True), ('is_deleted', False)), fields=('workspace', 'variable_type', 'key'), name='one_variable_a_key'),
-        ),
+        
+        
+        
+        
+        
+        
+        
+        
+        
+        
+        
+        
     ]

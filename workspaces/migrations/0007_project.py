@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
                 ('updated_at', models.DateTimeField(auto_now=True)),
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='projects', to='accounts.organization')),
             ],
-            options={
+            options={'constraints': [models.UniqueConstraint(fields=('organization', 'name'), name='one_project_name_an_organization')], 
                 'ordering': ['name'],
             },
         ),
@@ -33,8 +33,5 @@ class Migration(migrations.Migration):
             name='project',
             field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='workspaces', to='workspaces.project'),
         ),
-        migrations.AddConstraint(
-            model_name='project',
-            constraint=models.UniqueConstraint(fields=('organization', 'name'), name='one_project_name_an_organization'),
-        ),
+        
     ]

@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
                 ('projects', models.ManyToManyField(blank=True, related_name='variable_sets', to='workspaces.project')),
                 ('workspaces', models.ManyToManyField(blank=True, related_name='variable_sets', to='workspaces.workspace')),
             ],
-            options={
+            options={'constraints': [models.UniqueConstraint(condition=models.Q(('is_deleted', False)), fields=('organization', 'name'), name='one_variable_set_name_an_organization'), models.CheckConstraint(condition=models.Q(('scope__in', ['organization', 'projects', 'workspaces'])), name='known_variable_set_scope')], 
                 'ordering': ['name'],
             },
         ),
@@ -58,28 +58,13 @@ class Migration(migrations.Migration):
                 ('given_to', models.ManyToManyField(editable=False, help_text='Workspaces with a task that got this sensitive value: it may be in their state', related_name='+', to='workspaces.workspace')),
                 ('variable_set', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='variables', to='workspaces.variableset')),
             ],
-            options={
+            options={'constraints': [models.UniqueConstraint(fields=('variable_id', 'version'), name='one_row_a_set_variable_version'), models.UniqueConstraint(condition=models.Q(('is_current', True)), fields=('variable_id',), name='one_current_set_version'), models.UniqueConstraint(condition=models.Q(('is_current', True), ('is_deleted', False)), fields=('variable_set', 'variable_type', 'key'), name='one_set_variable_a_key')], 
                 'ordering': ['key', '-version'],
             },
         ),
-        migrations.AddConstraint(
-            model_name='variableset',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_deleted', False)), fields=('organization', 'name'), name='one_variable_set_name_an_organization'),
-        ),
-        migrations.AddConstraint(
-            model_name='variableset',
-            constraint=models.CheckConstraint(condition=models.Q(('scope__in', ['organization', 'projects', 'workspaces'])), name='known_variable_set_scope'),
-        ),
-        migrations.AddConstraint(
-            model_name='setvariable',
-            constraint=models.UniqueConstraint(fields=('variable_id', 'version'), name='one_row_a_set_variable_version'),
-        ),
-        migrations.AddConstraint(
-            model_name='setvariable',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_current', True)), fields=('variable_id',), name='one_current_set_version'),
-        ),
-        migrations.AddConstraint(
-            model_name='setvariable',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_current', True), ('is_deleted', False)), fields=('variable_set', 'variable_type', 'key'), name='one_set_variable_a_key'),
-        ),
+        
+        
+        
+        
+        
     ]

@@ -56,7 +56,7 @@ class Migration(migrations.Migration):
                 ('members', models.ManyToManyField(blank=True, related_name='teams', to=settings.AUTH_USER_MODEL)),
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='teams', to='accounts.organization')),
             ],
-            options={
+            options={'constraints': [models.UniqueConstraint(fields=('organization', 'name'), name='one_team_name_an_organization')], 
                 'ordering': ['name'],
             },
         ),
@@ -65,9 +65,6 @@ class Migration(migrations.Migration):
             name='team',
             field=models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='api_tokens', to='accounts.team'),
         ),
-        migrations.AddConstraint(
-            model_name='team',
-            constraint=models.UniqueConstraint(fields=('organization', 'name'), name='one_team_name_an_organization'),
-        ),
+        
         migrations.RunPython(members_are_owners, migrations.RunPython.noop),
     ]

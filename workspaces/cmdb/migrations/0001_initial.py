@@ -53,7 +53,7 @@ class Migration(migrations.Migration):
                 ('created_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='cmdb_sources', to='accounts.organization')),
             ],
-            options={
+            options={'constraints': [models.UniqueConstraint(fields=('organization', 'name'), name='one_source_name_an_organization'), models.CheckConstraint(condition=models.Q(('http_method__in', ['GET', 'POST']), ('sync_interval_minutes__lte', 10080)), name='external_source_is_askable')], 
                 'verbose_name': 'external source',
                 'ordering': ['name', 'pk'],
             },
@@ -72,7 +72,7 @@ class Migration(migrations.Migration):
                 ('child_module_count', models.PositiveIntegerField()),
                 ('workspace', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='cmdb_modules', to='workspaces.workspace')),
             ],
-            options={
+            options={'constraints': [models.UniqueConstraint(fields=('workspace', 'module_path'), name='one_module_row_a_path')], 
                 'verbose_name': 'module',
                 'verbose_name_plural': 'module hierarchy',
                 'ordering': ['workspace', 'depth', 'module_path'],
@@ -111,7 +111,7 @@ class Migration(migrations.Migration):
                 ('external_source', models.ForeignKey(db_index=False, help_text='Empty for a resource of a state', null=True, on_delete=django.db.models.deletion.CASCADE, related_name='resources', to='cmdb.externalsource')),
                 ('workspace', models.ForeignKey(db_index=False, help_text='Empty for an external resource', null=True, on_delete=django.db.models.deletion.CASCADE, related_name='cmdb_resources', to='workspaces.workspace')),
             ],
-            options={
+            options={'indexes': [models.Index(fields=['workspace', 'resource_type'], name='cmdb_types_of_workspace'), models.Index(django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Upper('cloud_resource_id'), name='text_pattern_ops'), name='cmdb_resource_id'), models.Index(django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Upper('cloud_resource_name'), name='text_pattern_ops'), name='cmdb_resource_name'), models.Index(django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Upper('cloud_resource_arn'), name='text_pattern_ops'), name='cmdb_resource_arn'), django.contrib.postgres.indexes.GinIndex(django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Upper('cloud_resource_id'), name='gin_trgm_ops'), django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Upper('cloud_resource_name'), name='gin_trgm_ops'), django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Upper('cloud_resource_arn'), name='gin_trgm_ops'), django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Upper('description'), name='gin_trgm_ops'), django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Upper('terraform_address'), name='gin_trgm_ops'), name='cmdb_contains'), django.contrib.postgres.indexes.GinIndex(fields=['tags'], name='cmdb_tags', opclasses=['jsonb_path_ops'])], 'constraints': [models.UniqueConstraint(fields=('workspace', 'terraform_address'), name='one_row_an_address'), models.UniqueConstraint(fields=('external_source', 'primary_key_value'), name='one_row_an_external_key'), models.CheckConstraint(condition=models.Q(models.Q(('external_source__isnull', True), ('source_type', 'terraform'), ('workspace__isnull', False)), models.Q(('external_source__isnull', False), ('source_type', 'external'), ('workspace__isnull', True)), _connector='OR'), name='a_resource_has_one_source')], 
                 'verbose_name': 'resource',
                 'ordering': ['pk'],
             },
@@ -131,7 +131,7 @@ class Migration(migrations.Migration):
                 ('error_message', models.TextField(blank=True)),
                 ('source', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sync_logs', to='cmdb.externalsource')),
             ],
-            options={
+            options={'indexes': [models.Index(fields=['source', '-id'], name='cmdb_logs_of_source')], 'constraints': [models.UniqueConstraint(condition=models.Q(('status', 'running')), fields=('source',), name='one_pull_at_a_time'), models.CheckConstraint(condition=models.Q(('status__in', ['running', 'success', 'failed'])), name='known_pull_status')], 
                 'verbose_name': 'synchronisation log',
                 'ordering': ['-pk'],
             },
@@ -160,64 +160,19 @@ class Migration(migrations.Migration):
                 'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('lease_expires_at', None), ('status', 'idle'), ('token', None)), models.Q(('lease_expires_at__isnull', False), ('status', 'syncing'), ('token__isnull', False)), _connector='OR'), name='a_sync_is_idle_or_claimed')],
             },
         ),
-        migrations.AddConstraint(
-            model_name='externalsource',
-            constraint=models.UniqueConstraint(fields=('organization', 'name'), name='one_source_name_an_organization'),
-        ),
-        migrations.AddConstraint(
-            model_name='externalsource',
-            constraint=models.CheckConstraint(condition=models.Q(('http_method__in', ['GET', 'POST']), ('sync_interval_minutes__lte', 10080)), name='external_source_is_askable'),
-        ),
-        migrations.AddConstraint(
-            model_name='modulehierarchy',
-            constraint=models.UniqueConstraint(fields=('workspace', 'module_path'), name='one_module_row_a_path'),
-        ),
-        migrations.AddIndex(
-            model_name='resourceindex',
-            index=models.Index(fields=['workspace', 'resource_type'], name='cmdb_types_of_workspace'),
-        ),
-        migrations.AddIndex(
-            model_name='resourceindex',
-            index=models.Index(django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Upper('cloud_resource_id'), name='text_pattern_ops'), name='cmdb_resource_id'),
-        ),
-        migrations.AddIndex(
-            model_name='resourceindex',
-            index=models.Index(django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Upper('cloud_resource_name'), name='text_pattern_ops'), name='cmdb_resource_name'),
-        ),
-        migrations.AddIndex(
-            model_name='resourceindex',
-            index=models.Index(django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Upper('cloud_resource_arn'), name='text_pattern_ops'), name='cmdb_resource_arn'),
-        ),
-        migrations.AddIndex(
-            model_name='resourceindex',
-            index=django.contrib.postgres.indexes.GinIndex(django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Upper('cloud_resource_id'), name='gin_trgm_ops'), django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Upper('cloud_resource_name'), name='gin_trgm_ops'), django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Upper('cloud_resource_arn'), name='gin_trgm_ops'), django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Upper('description'), name='gin_trgm_ops'), django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Upper('terraform_address'), name='gin_trgm_ops'), name='cmdb_contains'),
-        ),
-        migrations.AddIndex(
-            model_name='resourceindex',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['tags'], name='cmdb_tags', opclasses=['jsonb_path_ops']),
-        ),
-        migrations.AddConstraint(
-            model_name='resourceindex',
-            constraint=models.UniqueConstraint(fields=('workspace', 'terraform_address'), name='one_row_an_address'),
-        ),
-        migrations.AddConstraint(
-            model_name='resourceindex',
-            constraint=models.UniqueConstraint(fields=('external_source', 'primary_key_value'), name='one_row_an_external_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='resourceindex',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('external_source__isnull', True), ('source_type', 'terraform'), ('workspace__isnull', False)), models.Q(('external_source__isnull', False), ('source_type', 'external'), ('workspace__isnull', True)), _connector='OR'), name='a_resource_has_one_source'),
-        ),
-        migrations.AddIndex(
-            model_name='synclog',
-            index=models.Index(fields=['source', '-id'], name='cmdb_logs_of_source'),
-        ),
-        migrations.AddConstraint(
-            model_name='synclog',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'running')), fields=('source',), name='one_pull_at_a_time'),
-        ),
-        migrations.AddConstraint(
-            model_name='synclog',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['running', 'success', 'failed'])), name='known_pull_status'),
-        ),
+        
+        
+        
+        
+        
+        
+        
+        
+        
+        
+        
+        
+        
+        
+        
     ]

@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
                 ('task', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='drift_check', to='workspaces.workspacetask')),
                 ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='drift_checks', to='workspaces.workspace')),
             ],
-            options={
+            options={'indexes': [models.Index(fields=['workspace', '-id'], name='drift_checks_of_workspace'), models.Index(fields=['created_at'], name='old_drift_checks'), models.Index(condition=models.Q(('status__in', ['pending', 'running'])), fields=['is_scheduled'], name='open_drift_checks')], 'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'running', 'success', 'failed', 'cancelled', 'skipped'])), name='known_drift_check_status')], 
                 'ordering': ['-pk'],
             },
         ),
@@ -60,7 +60,7 @@ class Migration(migrations.Migration):
                 ('created_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='drift_ignore_rules', to='workspaces.workspace')),
             ],
-            options={
+            options={'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('address_pattern', ''), _negated=True), models.Q(('reason', ''), _negated=True)), name='a_drift_rule_has_pattern_and_reason')], 
                 'ordering': ['pk'],
             },
         ),
@@ -100,33 +100,15 @@ class Migration(migrations.Migration):
                 ('last_check', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='drift.driftcheck')),
                 ('result', models.ForeignKey(help_text='The check that the drift is known from', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='drift.driftcheck')),
             ],
-            options={
+            options={'indexes': [models.Index(condition=models.Q(('has_drift', True)), fields=['workspace'], name='drifted_workspaces')], 
                 'verbose_name_plural': 'drift statuses',
                 'ordering': ['workspace'],
             },
         ),
-        migrations.AddIndex(
-            model_name='driftcheck',
-            index=models.Index(fields=['workspace', '-id'], name='drift_checks_of_workspace'),
-        ),
-        migrations.AddIndex(
-            model_name='driftcheck',
-            index=models.Index(fields=['created_at'], name='old_drift_checks'),
-        ),
-        migrations.AddIndex(
-            model_name='driftcheck',
-            index=models.Index(condition=models.Q(('status__in', ['pending', 'running'])), fields=['is_scheduled'], name='open_drift_checks'),
-        ),
-        migrations.AddConstraint(
-            model_name='driftcheck',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'running', 'success', 'failed', 'cancelled', 'skipped'])), name='known_drift_check_status'),
-        ),
-        migrations.AddConstraint(
-            model_name='driftignorerule',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('address_pattern', ''), _negated=True), models.Q(('reason', ''), _negated=True)), name='a_drift_rule_has_pattern_and_reason'),
-        ),
-        migrations.AddIndex(
-            model_name='driftstatus',
-            index=models.Index(condition=models.Q(('has_drift', True)), fields=['workspace'], name='drifted_workspaces'),
-        ),
+        
+        
+        
+        
+        
+        
     ]
