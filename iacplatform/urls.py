@@ -10,6 +10,8 @@ from iacplatform.common import converters, health  # noqa: F401  # registers `pk
 from iacplatform.common.api_errors import api_not_found
 from workspaces.pages import task_page, workspace_page
 
+admin.autodiscover()
+
 api: list[URLPattern | URLResolver] = [
     path("auth/", include("iacplatform.accounts.urls")),
     path("", include("iacplatform.accounts.audit.urls")),

@@ -60,7 +60,8 @@ STATIC_ROOT = env.str("STATIC_ROOT", "") or None
 WHITENOISE_USE_FINDERS = True
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    # Its pages are looked for where there are addresses: a worker starts without them.
+    "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
