@@ -13,5 +13,6 @@ class AccountsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Registers how the OpenAPI document describes the bearer tokens."""
+        """Registers how the OpenAPI document describes the bearer tokens, and connects the receivers."""
         import_module("iacplatform.accounts.openapi")
+        import_module("iacplatform.accounts.receivers")

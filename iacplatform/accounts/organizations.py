@@ -4,7 +4,7 @@ from django.db.models import QuerySet
 
 from iacplatform.accounts.levels import OrganizationRole
 from iacplatform.accounts.models import DEFAULT_ORGANIZATION, Membership, Organization, Team, User
-from iacplatform.common.errors import Forbidden
+from iacplatform.common.errors import Forbidden, InvalidInput
 
 
 def owned_organizations(user: User) -> QuerySet[Organization]:
@@ -19,6 +19,26 @@ def member_organizations(user: User) -> QuerySet[Organization]:
     if user.is_superuser:
         return Organization.objects.all()
     return Organization.objects.filter(membership__user=user)
+
+
+def organization_for(user: User, name: str | None) -> Organization:
+    """The organization in which a user creates something: the named one, or their only one.
+
+    Raises ``InvalidInput`` where the user belongs to none, or to several and named none.
+    """
+    theirs = Organization.objects.all() if user.is_superuser else user.organizations.all()
+    if name is None and user.is_superuser:
+        name = DEFAULT_ORGANIZATION
+    found = list(theirs.filter(name=name) if name else theirs[:2])
+    if len(found) == 1:
+        return found[0]
+    problem = "say which of your organizations" if found else "you belong to no such organization"
+    raise InvalidInput("organization", problem)
+
+
+def hold_organization(organization_id: int) -> None:
+    """Locks an organization's row until the transaction ends: who belongs to it changes one by one."""
+    Organization.objects.select_for_update(no_key=True).filter(pk=organization_id).first()
 
 
 def is_owner(user: User, organization_id: int) -> bool:

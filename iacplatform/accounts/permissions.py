@@ -3,6 +3,7 @@
 An action without a row is refused: who adds one has to say who may call it.
 """
 
+from contextlib import suppress
 from typing import Any
 
 from rest_framework.permissions import BasePermission
@@ -12,9 +13,9 @@ from iacplatform.accounts.access_table import ACCESS
 from iacplatform.accounts.audit.requests import is_recorded, record_request
 from iacplatform.accounts.levels import Level
 from iacplatform.accounts.models import User
-from iacplatform.accounts.organizations import has_role_for_all, require_role
-from iacplatform.accounts.rules import Audience, Rule, check_scopes
-from iacplatform.common.errors import Forbidden
+from iacplatform.accounts.organizations import has_role_for_all, organization_for, require_role
+from iacplatform.accounts.rules import STAFF, Audience, Rule, check_scopes
+from iacplatform.common.errors import Forbidden, InvalidInput
 
 
 def view_key(view: Any) -> str:
@@ -55,7 +56,7 @@ class AccessPermission(BasePermission):
         if not isinstance(request.user, User):
             return False
         if is_recorded(request, view, rule) and not _is_recorded_later(view, rule):
-            organization_id = _asked_for(request, request.user)
+            organization_id = _asked_for(request, rule, request.user)
             record_request(request, view, rule, action, organization_id=organization_id)
         check_scopes(request.auth, rule)
         return _is_among(request.user, rule)
@@ -69,7 +70,14 @@ class AccessPermission(BasePermission):
         action = action_of(view, request.method or "") or ""
         record_request(request, view, rule, action, organization_id=obj.organization_id)
         require_role(request.user, obj.organization_id, rule.role)
+        check_platform_wide(request, obj.organization_id is None)
         return True
+
+
+def check_platform_wide(request: Request, platform_wide: bool) -> None:
+    """What is every organization's takes a token for the platform besides; raises ``PermissionDenied``."""
+    if platform_wide:
+        check_scopes(request.auth, STAFF)
 
 
 def _is_recorded_later(view: Any, rule: Rule) -> bool:
@@ -78,15 +86,19 @@ def _is_recorded_later(view: Any, rule: Rule) -> bool:
     return bool(by_object) or getattr(view, "records_its_place", False)
 
 
-def _asked_for(request: Request, user: User) -> int | None:
-    """The organization in which something is made, as far as the request says so."""
-    theirs = user.organizations.order_by()
-    if request.method == "POST" and request.content_type.startswith("application/json"):
-        # A body that cannot be read is refused here: DRF gives it out as empty to whoever asks again.
-        name = request.data.get("organization") if isinstance(request.data, dict) else None
-        theirs = theirs.filter(name=name) if isinstance(name, str) else theirs
-    found = list(theirs.values_list("pk", flat=True)[:2])
-    return found[0] if len(found) == 1 else None
+def _asked_for(request: Request, rule: Rule, user: User) -> int | None:
+    """The organization in which something is made, as the service will find it; ``None`` for no single one."""
+    if rule.audience not in {Audience.ORGANIZATION, Audience.WORKSPACE}:
+        return None
+    # A body that cannot be read is refused here: DRF gives it out as empty to whoever asks again.
+    is_json = request.method == "POST" and request.content_type.startswith("application/json")
+    body = request.data if is_json and isinstance(request.data, dict) else {}
+    name = body.get("organization")
+    if not isinstance(name, str) and "organization" in body:
+        return None
+    with suppress(InvalidInput):
+        return organization_for(user, name).pk
+    return None
 
 
 def _is_among(user: User, rule: Rule) -> bool:

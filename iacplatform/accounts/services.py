@@ -28,12 +28,12 @@ def create_api_token(
     ``within`` is the token with which this one is asked for, which gives no more than it has itself;
     ``owner`` names the team or organization that it acts for, and who made it.
 
-    Raises ``InvalidInput`` for an end that is past, or scopes that ``within`` has not.
+    Raises ``InvalidInput`` for an end that is past or after that of ``within``, or scopes that it has not.
     """
     if expires_at is not None and expires_at <= timezone.now():
         raise InvalidInput("expires_at", "must be in the future")
-    if within is not None and within.scopes:
-        _check_within(scopes, within)
+    if within is not None:
+        _check_within(scopes, expires_at, within)
     text = new_token()
     token = APIToken.objects.create(
         user=user,
@@ -47,8 +47,12 @@ def create_api_token(
     return token, text
 
 
-def _check_within(scopes: Sequence[str], within: APIToken) -> None:
-    """No token makes one that opens more: not by naming more, nor by naming none, which means all."""
+def _check_within(scopes: Sequence[str], expires_at: datetime | None, within: APIToken) -> None:
+    """No token makes one that opens more or for longer: nor by naming nothing, which means all."""
+    if within.expires_at is not None and (expires_at is None or expires_at > within.expires_at):
+        raise InvalidInput("expires_at", "must not be after the end of the token you ask with")
+    if not within.scopes:
+        return
     if not scopes:
         raise InvalidInput("scopes", "name some: the token you ask with has not all of them")
     if more := sorted(set(scopes) - set(within.scopes)):

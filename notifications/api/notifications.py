@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -10,6 +10,7 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import ModelViewSet
 
 from iacplatform.accounts.api import signed_in_user
+from iacplatform.accounts.permissions import check_platform_wide
 from iacplatform.common.conditional import conditional
 from iacplatform.common.idempotency import idempotent_actions
 from notifications.api.filters import NotificationFilter
@@ -29,6 +30,7 @@ from notifications.services.configuration import (
     update_notification,
 )
 from notifications.services.trial import report, try_out
+from workspaces.models import Workspace
 from workspaces.task_events import EventName
 
 
@@ -48,11 +50,13 @@ class NotificationViewSet(ModelViewSet[NotificationConfig]):
         """Those that the caller sees, by name."""
         if getattr(self, "swagger_fake_view", False):
             return super().get_queryset()
-        visible = NotificationConfig.objects.visible_to(signed_in_user(self.request))
+        user = signed_in_user(self.request)
+        visible = NotificationConfig.objects.visible_to(user)
+        visible = visible.select_related("organization", "created_by").order_by("name", "pk")
         if self.action == "available":
-            visible = visible.filter(enabled=True)
-        counted = visible.annotate(workspace_count=Count("attachments"))
-        return counted.select_related("organization", "created_by").order_by("name", "pk")
+            return visible.filter(enabled=True)
+        seen = Q(attachments__workspace__in=Workspace.objects.visible_to(user))
+        return visible.annotate(workspace_count=Count("attachments", filter=seen))
 
     def get_serializer_class(self) -> type[BaseSerializer[NotificationConfig]]:
         """What an action shows."""
@@ -74,9 +78,11 @@ class NotificationViewSet(ModelViewSet[NotificationConfig]):
         serializer = NewNotificationSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         fields = serializer.validated_data
+        platform_wide = "organization" in fields and fields["organization"] is None
+        check_platform_wide(request, platform_wide)
         config = create_notification(
             user=signed_in_user(request),
-            platform_wide="organization" in fields and fields["organization"] is None,
+            platform_wide=platform_wide,
             **fields,
         )
         return Response(NotificationSerializer(config).data, status=201)

@@ -6,7 +6,7 @@ from django.db.models.functions import Now
 
 from iacplatform.accounts.levels import OrganizationRole
 from iacplatform.accounts.models import User
-from iacplatform.accounts.organizations import require_role
+from iacplatform.accounts.organizations import organization_for, require_role
 from iacplatform.common.conflicts import taken
 from iacplatform.common.errors import Conflict, InvalidInput, NotFound
 from iacplatform.common.outbound import OutboundRefused, check_url
@@ -18,7 +18,6 @@ from notifications.models import (
 from notifications.models.config import SIGNED
 from notifications.services.headers import checked_headers, keeps_values, masked_headers
 from workspaces.models import Workspace
-from workspaces.services.workspaces import organization_for
 
 NAME_TAKEN = "another notification of the organization has this name"
 ATTACHED = "the workspace has this notification already"

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
+from iacplatform.accounts.rules import ADMIN
 from iacplatform.common.conditional import conditional
 from iacplatform.common.idempotency import idempotent_actions
 from runtasks.api.serializers.run_tasks import (
@@ -16,7 +17,7 @@ from runtasks.api.serializers.run_tasks import (
     NewAttachmentSerializer,
     WorkspaceRunTasksSerializer,
 )
-from runtasks.models import RunTask, WorkspaceRunTask
+from runtasks.models import EnforcementLevel, RunTask, WorkspaceRunTask
 from runtasks.services.configuration import attach, detach, update_attachment
 from runtasks.services.selection import global_run_tasks
 from workspaces.api.access import WorkspaceView
@@ -59,14 +60,23 @@ class AttachmentViewSet(
         serializer = NewAttachmentSerializer(data=request.data, context=context)
         serializer.is_valid(raise_exception=True)
         fields = serializer.validated_data
+        self._require_for(fields["run_task_id"])
         attachment = attach(self.workspace, fields.pop("run_task_id"), user=self.user, **fields)
         return Response(AttachmentSerializer(attachment).data, status=201)
 
     def perform_update(self, serializer: BaseSerializer[WorkspaceRunTask]) -> None:
         """Changes an attachment; tasks that wait already keep the terms they came with."""
         assert serializer.instance is not None  # noqa: S101
+        self._require_for(serializer.instance.run_task)
         update_attachment(serializer.instance, **serializer.validated_data)
 
     def perform_destroy(self, instance: WorkspaceRunTask) -> None:
         """Removes an attachment."""
+        self._require_for(instance.run_task)
         detach(instance)
+
+    def _require_for(self, run_task: RunTask) -> None:
+        """What every workspace must be asked about is replaced by administrators only; raises ``Forbidden``."""
+        mandatory = run_task.global_enforcement_level == EnforcementLevel.MANDATORY
+        if run_task.is_global and mandatory:
+            self.require(ADMIN)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,6 +12,7 @@ from rest_framework.viewsets import ModelViewSet
 from iacplatform.accounts.api import signed_in_user
 from iacplatform.accounts.levels import OrganizationRole
 from iacplatform.accounts.organizations import require_role_somewhere
+from iacplatform.accounts.permissions import check_platform_wide
 from iacplatform.common.conditional import conditional
 from runtasks.api.filters import RunTaskFilter
 from runtasks.api.serializers.run_tasks import (
@@ -29,6 +30,7 @@ from runtasks.services.configuration import (
     update_run_task,
 )
 from runtasks.services.verification import address_for_tests, report
+from workspaces.models import Workspace
 
 
 @conditional()
@@ -46,8 +48,10 @@ class RunTaskViewSet(ModelViewSet[RunTask]):
         """Those that the caller sees, by name."""
         if getattr(self, "swagger_fake_view", False):
             return super().get_queryset()
-        visible = RunTask.objects.visible_to(signed_in_user(self.request))
-        counted = visible.annotate(workspace_count=Count("attachments__workspace", distinct=True))
+        user = signed_in_user(self.request)
+        seen = Q(attachments__workspace__in=Workspace.objects.visible_to(user))
+        count = Count("attachments__workspace", distinct=True, filter=seen)
+        counted = RunTask.objects.visible_to(user).annotate(workspace_count=count)
         return counted.select_related("organization", "created_by").order_by("name", "pk")
 
     def get_serializer_class(self) -> type[BaseSerializer[RunTask]]:
@@ -62,9 +66,11 @@ class RunTaskViewSet(ModelViewSet[RunTask]):
         serializer = NewRunTaskSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         fields = serializer.validated_data
+        platform_wide = "organization" in fields and fields["organization"] is None
+        check_platform_wide(request, platform_wide)
         run_task = create_run_task(
             user=signed_in_user(request),
-            platform_wide="organization" in fields and fields["organization"] is None,
+            platform_wide=platform_wide,
             verified=fields.pop("verify"),
             **fields,
         )

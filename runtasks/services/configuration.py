@@ -7,14 +7,13 @@ from django.db.models.functions import Now
 
 from iacplatform.accounts.levels import OrganizationRole
 from iacplatform.accounts.models import User
-from iacplatform.accounts.organizations import require_role
+from iacplatform.accounts.organizations import organization_for, require_role
 from iacplatform.common.conflicts import taken
 from iacplatform.common.errors import Conflict, InvalidInput, NotFound
 from iacplatform.common.outbound import OutboundRefused, check_url
 from runtasks.models import RunTask, WorkspaceRunTask
 from runtasks.services.verification import verify
 from workspaces.models import Workspace
-from workspaces.services.workspaces import organization_for
 
 NAME_TAKEN = "another run task of the organization has this name"
 ATTACHED = "the run task is attached to this stage of the workspace already"

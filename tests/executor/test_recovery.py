@@ -1,14 +1,11 @@
 """Stages whose worker died: found by their leases, run again, given up, or rescued."""
 
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 from pytest_django import Settings
 
@@ -22,6 +19,7 @@ from executor.pipeline import close_stage
 from executor.recovery import expired_stages, recover
 from tests.domain import HOST, a_running_task, claimed, finish_stage, open_stage, statuses
 from tests.interruptions import a_state, an_applying_task, lose_worker
+from tests.racing import at_once
 from workspaces.models import StateCheckpoint, TaskStage, Workspace, WorkspaceTask
 from workspaces.services.logs import read_lines
 from workspaces.task_status import Stage, TaskStatus
@@ -46,21 +44,6 @@ def lose_workers(task: WorkspaceTask, count: int) -> None:
     for _ in range(count):
         claimed(task)
         lose_worker(task)
-
-
-def at_once(*acts: Callable[[], Any]) -> list[Any]:
-    """Calls all at the same time, each with a connection of its own; returns results or errors."""
-
-    def call(act: Callable[[], Any]) -> Any:
-        try:
-            return act()
-        except Exception as error:  # noqa: BLE001  it is looked at by the test
-            return error
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(acts)) as pool:
-        return list(pool.map(call, acts))
 
 
 @pytest.mark.django_db

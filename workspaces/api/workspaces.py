@@ -11,7 +11,7 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
 from iacplatform.accounts.api import signed_in_user
-from iacplatform.accounts.levels import Level
+from iacplatform.accounts.rules import ADMIN
 from iacplatform.common.conditional import conditional
 from iacplatform.common.idempotency import idempotent_actions
 from workspaces.api.access import RELATED, WorkspaceView
@@ -125,7 +125,7 @@ class WorkspaceViewSet(WorkspaceView[Workspace]):
         """Removes a lock; somebody else's only with `force`, a live task's never."""
         serializer = UnlockSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        may_force = self.level >= Level.ADMIN
+        may_force = self.may(ADMIN)
         options = serializer.validated_data
         unlock_workspace(self.workspace, user=self.user, may_force=may_force, **options)
         return self._shown()

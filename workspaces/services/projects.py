@@ -4,11 +4,10 @@ from typing import Any
 
 from iacplatform.accounts.levels import Level, OrganizationRole
 from iacplatform.accounts.models import User
-from iacplatform.accounts.organizations import require_role
+from iacplatform.accounts.organizations import organization_for, require_role
 from iacplatform.common.conflicts import taken
 from iacplatform.common.errors import Forbidden, InvalidInput
 from workspaces.models import Project, Workspace, access_of
-from workspaces.services.workspaces import organization_for
 
 NAME_TAKEN = "another project of the organization has this name"
 

@@ -12,12 +12,11 @@ from django.db import transaction
 
 from iacplatform.accounts.levels import OrganizationRole
 from iacplatform.accounts.models import User
-from iacplatform.accounts.organizations import require_role
+from iacplatform.accounts.organizations import organization_for, require_role
 from iacplatform.common.conflicts import taken
 from iacplatform.common.errors import InvalidInput, NotFound
 from workspaces.models import Project, SetVariable, VariableSet, Workspace
 from workspaces.services.variable_versions import save_first, save_next
-from workspaces.services.workspaces import organization_for
 
 NAME_TAKEN = "another variable set of the organization has this name"
 

@@ -7,7 +7,8 @@ from django.conf import settings
 from django.db import transaction
 
 from iacplatform.accounts.levels import Level
-from iacplatform.accounts.models import DEFAULT_ORGANIZATION, Organization, User
+from iacplatform.accounts.models import User
+from iacplatform.accounts.organizations import organization_for
 from iacplatform.common.conflicts import taken
 from iacplatform.common.errors import Forbidden, InvalidInput
 from workspaces.exceptions import WorkspaceInUse
@@ -31,21 +32,6 @@ PLATFORM_LIMITS = {
     "silence_timeout_seconds": "SILENCE_TIMEOUT_SECONDS",
 }
 NAME_TAKEN = "another workspace of the organization has this name"
-
-
-def organization_for(user: User, name: str | None) -> Organization:
-    """The organization in which a user creates something: the named one, or their only one.
-
-    Raises ``InvalidInput`` where the user belongs to none, or to several and named none.
-    """
-    theirs = Organization.objects.all() if user.is_superuser else user.organizations.all()
-    if name is None and user.is_superuser:
-        name = DEFAULT_ORGANIZATION
-    found = list(theirs.filter(name=name) if name else theirs[:2])
-    if len(found) == 1:
-        return found[0]
-    problem = "say which of your organizations" if found else "you belong to no such organization"
-    raise InvalidInput("organization", problem)
 
 
 def create_workspace(

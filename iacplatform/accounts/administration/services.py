@@ -1,14 +1,16 @@
 """Organizations, their members, teams and tokens: what owners and superusers change."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from django.db import transaction
 
 from iacplatform.accounts.models import APIToken, Membership, Organization, Team, User
+from iacplatform.accounts.organizations import hold_organization
 from iacplatform.accounts.services import create_api_token
 from iacplatform.common.conflicts import taken
-from iacplatform.common.errors import Conflict, InvalidInput
+from iacplatform.common.errors import Conflict, InvalidInput, NotFound
 
 NAME_TAKEN = "another organization has this name"
 TEAM_TAKEN = "another team of the organization has this name"
@@ -49,8 +51,8 @@ def add_member(organization: Organization, *, username: str, is_owner: bool) -> 
 
 
 def change_member(membership: Membership, *, is_owner: bool) -> None:
-    """Makes a member an owner, or no longer; raises :class:`LastOwner`."""
-    with transaction.atomic():
+    """Makes a member an owner, or no longer; raises :class:`LastOwner`, ``Conflict`` for a service account."""
+    with _held(membership):
         if not is_owner:
             _check_others_own(membership)
         membership.is_owner = is_owner
@@ -58,20 +60,35 @@ def change_member(membership: Membership, *, is_owner: bool) -> None:
 
 
 def remove_member(membership: Membership) -> None:
-    """Takes a member out of the organization and its teams; raises :class:`LastOwner`."""
-    with transaction.atomic():
+    """Takes a member out of the organization, with their teams and grants there (see ``receivers``).
+
+    Raises :class:`LastOwner`, ``Conflict`` for a service account.
+    """
+    with _held(membership):
         _check_others_own(membership)
-        for team in Team.objects.filter(organization=membership.organization_id):
-            team.members.remove(membership.user)
         membership.delete()
 
 
+@contextmanager
+def _held(membership: Membership) -> Iterator[None]:
+    """Holds the organization while one of its members is changed, so that two owners cannot leave at once."""
+    if membership.user.is_service:
+        raise Conflict("This account stands for a team or the organization: revoke its tokens")
+    with transaction.atomic():
+        hold_organization(membership.organization_id)
+        try:
+            membership.refresh_from_db(fields=["is_owner"])
+        except Membership.DoesNotExist:
+            raise NotFound("There is no such member any more") from None
+        yield
+
+
 def _check_others_own(membership: Membership) -> None:
-    """Looks under the lock of the organization's row, so that two owners cannot leave at once."""
-    rows = Organization.objects.select_for_update(no_key=True)
-    rows.filter(pk=membership.organization_id).first()
     owners = Membership.objects.filter(
-        organization=membership.organization_id, is_owner=True, user__is_service=False
+        organization=membership.organization_id,
+        is_owner=True,
+        user__is_service=False,
+        user__is_active=True,
     )
     if membership.is_owner and not owners.exclude(pk=membership.pk).exists():
         raise LastOwner("The organization has no other owner")
@@ -101,11 +118,13 @@ def delete_team(team: Team) -> None:
 def set_team_members(team: Team, usernames: Sequence[str]) -> None:
     """Says who is in the team; raises ``InvalidInput`` for somebody who is no member of its organization."""
     members = User.objects.filter(organizations=team.organization_id, is_service=False)
-    found = {user.get_username(): user for user in members.filter(username__in=usernames)}
-    if missing := sorted(set(usernames) - set(found)):
-        raise InvalidInput("usernames", f"the organization has no member {missing[0]}")
-    service = team.members.filter(is_service=True)
-    team.members.set([*found.values(), *service])
+    with transaction.atomic():
+        hold_organization(team.organization_id)  # nobody leaves it meanwhile
+        found = {user.get_username(): user for user in members.filter(username__in=usernames)}
+        if missing := sorted(set(usernames) - set(found)):
+            raise InvalidInput("usernames", f"the organization has no member {missing[0]}")
+        service = team.members.filter(is_service=True)
+        team.members.set([*found.values(), *service])
 
 
 def create_team_token(team: Team, *, user: User, **fields: Any) -> tuple[APIToken, str]:

@@ -1,5 +1,7 @@
 """Users of the installation, for superusers."""
 
+from collections.abc import Iterable
+
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins
@@ -14,6 +16,9 @@ from iacplatform.accounts.administration.serializers import AccountSerializer, N
 from iacplatform.accounts.api import signed_in_user
 from iacplatform.accounts.models import User
 from iacplatform.common.conditional import conditional
+from iacplatform.common.errors import Forbidden
+
+OPENS_MORE = frozenset({"is_staff", "is_superuser", "password"})
 
 
 @conditional()
@@ -30,6 +35,7 @@ class AccountViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVi
         """Creates a user, who belongs to no organization yet."""
         serializer = NewAccountSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
+        check_token_may_set(request, serializer.validated_data)
         user = create_account(**serializer.validated_data)
         return Response(AccountSerializer(user).data, status=201)
 
@@ -39,6 +45,7 @@ class AccountViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVi
         user = self.get_object()
         serializer = NewAccountSerializer(user, data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)
+        check_token_may_set(request, serializer.validated_data)
         update_account(user, by=signed_in_user(request), **serializer.validated_data)
         return Response(AccountSerializer(user).data)
 
@@ -49,3 +56,9 @@ class AccountViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVi
     def get_serializer_class(self) -> type[BaseSerializer[User]]:
         """What is shown."""
         return AccountSerializer
+
+
+def check_token_may_set(request: Request, fields: Iterable[str]) -> None:
+    """No token with scopes makes itself a user that opens more; raises ``Forbidden``."""
+    if getattr(request.auth, "scopes", ()) and (named := sorted(OPENS_MORE.intersection(fields))):
+        raise Forbidden(f"{named[0]} needs a token without scopes")

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from iacplatform.accounts.models import Membership, Organization, Team, User
 from iacplatform.accounts.oidc.client import SignInRefused
 from iacplatform.accounts.oidc.models import OIDCIdentity
+from iacplatform.accounts.organizations import hold_organization
 
 UNFIT = re.compile(r"[^\w.@+-]+")
 LONGEST_NAME = 150
@@ -47,11 +48,12 @@ def join_teams(user: User, claims: dict[str, Any]) -> None:
     """
     if not settings.OIDC_GROUPS_CLAIM:
         return
-    teams = Team.objects.filter(
-        organization__name=settings.OIDC_ORGANIZATION, organization__membership__user=user
-    )
-    named = teams.filter(name__in=groups_of(claims))
+    home = Membership.objects.filter(user=user, organization__name=settings.OIDC_ORGANIZATION)
     with transaction.atomic():
+        for organization_id in home.values_list("organization", flat=True):
+            hold_organization(organization_id)  # nobody is taken out of it meanwhile
+        teams = Team.objects.filter(organization__in=home.values("organization"))
+        named = teams.filter(name__in=groups_of(claims))
         user.teams.remove(*teams.filter(members=user).exclude(pk__in=named.values("pk")))
         user.teams.add(*named)
 

@@ -1,12 +1,15 @@
 """The RunTasks of a workspace over the REST API."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from rest_framework.test import APIClient
 
+from iacplatform.accounts.levels import Level
+from iacplatform.accounts.models import User
 from runtasks.models import RunTask, WorkspaceRunTask
-from tests.factories import OrganizationFactory
+from tests.factories import OrganizationFactory, member_with
 from tests.runtasks.factories import AttachmentFactory, RunTaskFactory
 from workspaces.models import Workspace
 
@@ -45,6 +48,30 @@ def test_a_run_task_is_attached_changed_and_detached(
     assert api.get(at).json()["enabled"] is True
     assert api.delete(at).status_code == 204
     assert api.get(at).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("enforcement", "status"),
+    [("mandatory", 403), ("advisory", 201)],
+    ids=["mandatory", "advisory"],
+)
+def test_only_administrators_replace_what_every_workspace_must_be_asked_about(
+    api: APIClient,
+    client_of: Callable[[User], APIClient],
+    url: str,
+    workspace: Workspace,
+    enforcement: str,
+    status: int,
+) -> None:
+    everywhere = RunTaskFactory.create(is_global=True, global_enforcement_level=enforcement)
+    writer = client_of(member_with(Level.WRITE, workspace=workspace))
+
+    assert writer.post(url, new(everywhere, enabled=False)).status_code == status
+    if status == 403:
+        created = api.post(url, new(everywhere))
+        at = f"{url}/{created.json()['workspace_run_task_id']}"
+        assert writer.patch(at, {"enabled": False}).status_code == 403
+        assert writer.delete(at).status_code == 403
 
 
 def test_the_list_has_attachments_and_the_global_ones_that_none_replaces(

@@ -7,9 +7,16 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
 
+from iacplatform.accounts.levels import Level
 from iacplatform.accounts.models import User
 from runtasks.models import RunTask
-from tests.factories import OrganizationFactory, UserFactory, WorkspaceFactory, plain_member
+from tests.factories import (
+    OrganizationFactory,
+    UserFactory,
+    WorkspaceFactory,
+    member_with,
+    plain_member,
+)
 from tests.runtasks.factories import NOWHERE, AttachmentFactory, RunTaskFactory, waiting_task
 from tests.runtasks.service import Reply, Service
 
@@ -170,6 +177,19 @@ def test_a_run_task_that_is_attached_is_not_deleted(api: APIClient) -> None:
     assert answer.status_code == 409
     assert answer.json()["workspace_count"] == 2
     assert api.get(at(run_task)).json()["workspace_count"] == 2
+
+
+def test_only_workspaces_that_one_sees_are_counted(
+    client_of: Callable[[User], APIClient],
+) -> None:
+    run_task = RunTaskFactory.create()
+    seen, hidden = WorkspaceFactory.create(), WorkspaceFactory.create()
+    for workspace in (seen, hidden):
+        AttachmentFactory.create(workspace=workspace, run_task=run_task)
+    reader = client_of(member_with(Level.READ, workspace=seen))
+
+    assert reader.get(at(run_task)).json()["workspace_count"] == 1
+    assert [each["workspace_count"] for each in reader.get(ALL).json()["items"]] == [1]
 
 
 def test_a_run_task_that_is_asked_is_not_deleted(api: APIClient) -> None:

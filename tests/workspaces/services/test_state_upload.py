@@ -2,8 +2,6 @@
 
 import json
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -15,6 +13,7 @@ from iacplatform.accounts.models import User
 from iacplatform.common.errors import Conflict, DomainError, InvalidInput, Locked
 from tests.domain import a_running_task, a_task, a_user, a_workspace
 from tests.factories import StateVersionFactory, state_content
+from tests.racing import at_once
 from workspaces.exceptions import WorkspaceLocked
 from workspaces.models import Workspace
 from workspaces.services.locks import lock_workspace
@@ -163,23 +162,6 @@ def test_a_plan_or_a_change_that_only_waits_does_not_keep_a_state_out() -> None:
 
 
 # --- Races
-
-
-def at_once(*acts: Callable[[], object]) -> list[object]:
-    """Lets threads with connections of their own begin together; returns what each got or raised."""
-    barrier = threading.Barrier(len(acts))
-
-    def run(act: Callable[[], object]) -> object:
-        try:
-            barrier.wait(10)
-            return act()
-        except DomainError as error:
-            return error
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(acts)) as pool:
-        return list(pool.map(run, acts))
 
 
 @pytest.mark.django_db(transaction=True)

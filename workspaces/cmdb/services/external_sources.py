@@ -6,13 +6,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from iacplatform.accounts.models import User
+from iacplatform.accounts.organizations import organization_for
 from iacplatform.common.conflicts import taken
 from iacplatform.common.errors import Forbidden, InvalidInput
 from iacplatform.common.outbound import OutboundRefused, check_url
 from iacplatform.common.outbound.client import OUR_HEADERS
 from workspaces.cmdb.models import ExternalSource
 from workspaces.cmdb.services.json_paths import PathError, compile_path
-from workspaces.services.workspaces import organization_for
 
 NAME_TAKEN = "another external source of the organization has this name"
 MOST_HEADERS = 20

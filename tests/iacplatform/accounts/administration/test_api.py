@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.utils import timezone
+from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from iacplatform.accounts.audit.models import AuditEntry
@@ -20,7 +23,8 @@ from tests.factories import (
     member_with,
     plain_member,
 )
-from workspaces.models import AccessGrant, Workspace
+from tests.runtasks.factories import NOWHERE
+from workspaces.models import AccessGrant, EngineVersion, Workspace
 
 __all__ = ["api", "base", "client_of", "engine", "member", "workspace"]
 pytestmark = pytest.mark.django_db
@@ -238,6 +242,74 @@ def test_a_token_makes_none_that_opens_more(member: User) -> None:
     assert APIToken.objects.get(name="same").scopes == ["account"]
 
 
+def test_a_token_makes_none_that_lasts_longer(member: User) -> None:
+    end = timezone.now() + timedelta(hours=1)
+    client = bearer(create_api_token(member, name="short", expires_at=end)[1])
+
+    for later in ({}, {"expires_at": end + timedelta(seconds=1)}):
+        answer = client.post(TOKENS, {"name": "long", **later})
+        assert (answer.status_code, list(answer.json()["fields"])) == (400, ["expires_at"])
+    assert client.post(TOKENS, {"name": "same", "expires_at": end}).status_code == 201
+
+
+def test_a_token_for_the_platform_does_not_make_users_who_open_more() -> None:
+    root, grace = UserFactory.create(superuser=True), plain_member(username="grace")
+    client = with_scopes(root, "platform")
+    more: list[dict[str, Any]] = [
+        {"password": "correct horse battery"},
+        {"is_superuser": True},
+        {"is_staff": True},
+    ]
+    for fields in more:
+        assert client.patch(f"/api/v1/users/{grace.pk}", fields).status_code == 403
+        assert client.post("/api/v1/users", {"username": "eve", **fields}).status_code == 403
+
+    assert client.post("/api/v1/users", {"username": "eve"}).status_code == 201
+    assert client.patch(f"/api/v1/users/{grace.pk}", {"is_active": False}).status_code == 200
+
+
+def test_ones_own_password_is_changed_where_the_present_one_is_asked_for(
+    client_of: Callable[[User], APIClient],
+) -> None:
+    root = UserFactory.create(superuser=True)
+    changed = {"password": "correct horse battery"}
+
+    assert client_of(root).patch(f"/api/v1/users/{root.pk}", changed).status_code == 409
+
+
+def test_what_is_every_organizations_takes_a_token_for_the_platform(settings: Settings) -> None:
+    settings.OUTBOUND_ALLOWED_NETWORKS = ["127.0.0.0/8"]
+    staff = UserFactory.create(staff=True)
+    narrow = with_scopes(staff, "organization:write")
+    wide = with_scopes(staff, "organization:write", "platform")
+    url = NOWHERE
+    check = {"name": "all", "organization": None, "endpoint_url": url, "verify": False}
+    told = {**check, "notification_type": "webhook"}
+    del told["verify"]
+    for address, body, name in (
+        ("/api/v1/run-tasks", check, "run_task_id"),
+        ("/api/v1/notifications", told, "notification_id"),
+    ):
+        assert narrow.post(address, body).status_code == 403
+        made = wide.post(address, body)
+        assert made.status_code == 201, made.content
+        one = f"{address}/{made.json()[name]}"
+        assert narrow.patch(one, {"description": "mine"}).status_code == 403
+        assert narrow.delete(one).status_code == 403
+        assert wide.patch(one, {"description": "ours"}).status_code == 200
+
+
+def test_a_token_that_writes_takes_away_no_lock_of_somebody_else(
+    base: str, member: User, client_of: Callable[[User], APIClient]
+) -> None:
+    assert client_of(UserFactory.create()).post(f"{base}/lock", {}).status_code == 200
+    answer = with_scopes(member, "workspaces:write").post(f"{base}/unlock", {"force": True})
+
+    assert answer.status_code == 403, answer.content
+    forced = with_scopes(member, "workspaces:admin").post(f"{base}/unlock", {"force": True})
+    assert forced.status_code == 200
+
+
 def test_an_unknown_scope_is_refused(api: APIClient) -> None:
     answer = api.post(TOKENS, {"name": "x", "scopes": ["everything"]})
 
@@ -284,6 +356,27 @@ def test_changes_and_refusals_are_in_the_audit_log_with_who_where_and_how(
         ("ada", "workspace.lock", 200, *place),
         (reader.get_username(), "workspace.unlock", 403, *place),
         ("ada", "team.create", 201, "", "default"),
+    ]
+
+
+def test_an_entry_is_of_the_organization_that_it_is_about(
+    client_of: Callable[[User], APIClient], engine: EngineVersion
+) -> None:
+    theirs = OrganizationFactory.create(name="theirs")
+    root = client_of(UserFactory.create(superuser=True))
+    root.post("/api/v1/users", {"username": "eve"})
+    root.post("/api/v1/organizations", {"name": "third"})
+    root.post("/api/v1/workspaces", {"name": "one", "organization": theirs.name})
+    root.post("/api/v1/projects", {"name": "two"})
+    root.post("/api/v1/projects", {"name": "three", "organization": "nowhere"})
+
+    entries = AuditEntry.objects.order_by("pk").values_list("action", "organization__name")
+    assert list(entries) == [
+        ("account.create", None),
+        ("organization_list.create", None),
+        ("workspace_list.create", "theirs"),
+        ("project.create", "default"),
+        ("project.create", None),
     ]
 
 
