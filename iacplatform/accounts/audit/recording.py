@@ -52,9 +52,15 @@ def begin_audit(
     return AuditEntry.objects.create(**{name: _fit(name, each) for name, each in values.items()})
 
 
-def end_audit(entry: AuditEntry, status: int) -> None:
-    """Writes how it ended, once: a second outcome changes nothing."""
-    AuditEntry.objects.filter(pk=entry.pk, status=None).update(status=status)
+def end_audit(
+    entry: AuditEntry, status: int, *, object_id: str = "", workspace_id: str = ""
+) -> None:
+    """Writes how it ended, once, and the ids of what was made: a second outcome changes nothing."""
+    found = {
+        "object_id": entry.object_id or _fit("object_id", object_id),
+        "workspace_id": entry.workspace_id or _fit("workspace_id", workspace_id),
+    }
+    AuditEntry.objects.filter(pk=entry.pk, status=None).update(status=status, **found)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponseBase
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
+from iacplatform.accounts.audit.models import AuditEntry
 from iacplatform.accounts.audit.recording import begin_audit, end_audit
 from iacplatform.accounts.rules import Audience, Rule
 
@@ -15,6 +16,7 @@ from iacplatform.accounts.rules import Audience, Rule
 RECORD_THEMSELVES = frozenset(
     {"LogoutView", "PasswordView", "SessionTokenView", "AuditExportViewSet"}
 )
+CREATED = 201
 PLACES = frozenset({"workspace_id", "organization"})
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -43,7 +45,7 @@ def record_request(
         request,
         action=f"{kind}.{action}",
         object_type=kind,
-        object_id=ids[-1] if ids else workspace_id,
+        object_id=ids[-1] if ids else _place_of(action, kind, workspace_id),
         organization_id=organization_id,
         workspace_id=workspace_id,
     )
@@ -57,8 +59,25 @@ def is_recorded(request: Request, view: Any, rule: Rule) -> bool:
 
 
 def kind_of(view_name: str) -> str:
-    """``StateVersionViewSet`` → ``state_version``."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", re.sub(r"View(Set)?$", "", view_name)).lower()
+    """``StateVersionViewSet`` → ``state_version``, and the view of a list of them the same."""
+    name = re.sub(r"(List)?View(Set)?$", "", view_name)
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
+def _place_of(action: str, kind: str, workspace_id: str) -> str:
+    """What has no id of its own goes by its workspace; what is made gets one with the answer."""
+    return workspace_id if action != "create" or kind == "workspace" else ""
+
+
+def _made(entry: AuditEntry, response: HttpResponseBase) -> dict[str, str]:
+    """The ids of what a request has made, as far as the answer says."""
+    data = getattr(response, "data", None)
+    if response.status_code != CREATED or not isinstance(data, dict):
+        return {}
+    kind = entry.object_type
+    names = (f"{kind}_id", f"{kind.rpartition('_')[2]}_id", "id", "name", "username")
+    made = next((str(data[name]) for name in names if data.get(name)), "")
+    return {"object_id": made, "workspace_id": made if kind == "workspace" else ""}
 
 
 def end_entries(get_response: GetResponse) -> GetResponse:
@@ -68,7 +87,7 @@ def end_entries(get_response: GetResponse) -> GetResponse:
         response = get_response(request)
         entry = getattr(request, "audit_entry", None)
         if entry is not None:
-            end_audit(entry, response.status_code)
+            end_audit(entry, response.status_code, **_made(entry, response))
         return response
 
     return middleware

@@ -1,6 +1,6 @@
 """The audit log, and the trigger that keeps it append-only.
 
-An outcome may be added once; rows are deleted by the retention sweep only, which says so in its
+An outcome may be added once, with the id of what was made; rows are deleted by the retention sweep only, which says so in its
 transaction. Nobody may truncate the table.
 """
 
@@ -18,7 +18,9 @@ GUARD = """
 CREATE FUNCTION accounts_audit_guard() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'UPDATE' AND OLD.status IS NULL AND NEW.status IS NOT NULL
-        AND to_jsonb(NEW) - 'status' = to_jsonb(OLD) - 'status' THEN
+        AND OLD.object_id IN ('', NEW.object_id) AND OLD.workspace_id IN ('', NEW.workspace_id)
+        AND to_jsonb(NEW) - '{status,object_id,workspace_id}'::text[]
+            = to_jsonb(OLD) - '{status,object_id,workspace_id}'::text[] THEN
         RETURN NEW;
     END IF;
     IF TG_OP = 'DELETE' AND current_setting('iacplatform.audit_retention', true) = 'on' THEN

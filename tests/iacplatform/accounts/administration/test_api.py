@@ -373,11 +373,25 @@ def test_an_entry_is_of_the_organization_that_it_is_about(
     entries = AuditEntry.objects.order_by("pk").values_list("action", "organization__name")
     assert list(entries) == [
         ("account.create", None),
-        ("organization_list.create", None),
-        ("workspace_list.create", "theirs"),
+        ("organization.create", None),
+        ("workspace.create", "theirs"),
         ("project.create", "default"),
         ("project.create", None),
     ]
+
+
+def test_what_was_made_is_in_the_audit_log_by_its_id(api: APIClient, base: str) -> None:
+    made = [
+        api.post("/api/v1/workspaces", {"name": "one"}).json()["workspace_id"],
+        api.post(f"{HOUSE}/teams", {"name": "platform"}).json()["team_id"],
+        api.post(f"{base}/variables", {"key": "a", "value": "b"}).json()["variable_id"],
+        str(api.post(TOKENS, {"name": "ci"}).json()["id"]),
+    ]
+    api.post(f"{HOUSE}/teams", {"name": "platform"})
+
+    entries = AuditEntry.objects.order_by("pk").values_list("object_id", flat=True)
+    assert list(entries) == [*made, ""]
+    assert AuditEntry.objects.filter(workspace_id=made[0]).count() == 1
 
 
 def test_reading_a_state_with_its_secrets_is_in_the_audit_log(

@@ -79,13 +79,26 @@ def test_f47_an_access_has_the_time_of_the_access_and_not_of_its_end() -> None:
         "UPDATE accounts_auditentry SET action = 'x'",
         "UPDATE accounts_auditentry SET status = 200, action = 'x'",
         "UPDATE accounts_auditentry SET actor_id = NULL",
+        "UPDATE accounts_auditentry SET object_id = 'x'",
+        "UPDATE accounts_auditentry SET status = 200, workspace_id = ''",
         "DELETE FROM accounts_auditentry",
     ],
 )
 def test_postgresql_refuses_to_change_or_delete_an_entry(statement: str) -> None:
-    begin_audit(a_request(), action="state_content.download")
+    begin_audit(a_request(), action="state_content.download", workspace_id="ws-1")
     assert refused(statement)
     assert AuditEntry.objects.count() == 1
+
+
+def test_what_was_made_is_named_with_the_outcome_and_what_was_known_stays() -> None:
+    request = a_request()
+    made = begin_audit(request, action="team.create")
+    known = begin_audit(request, action="team.update", object_id="team-1")
+    for entry in (made, known):
+        end_audit(entry, 201, object_id="team-2")
+        entry.refresh_from_db()
+
+    assert (made.object_id, known.object_id) == ("team-2", "team-1")
 
 
 def test_an_outcome_is_not_written_twice_nor_taken_back() -> None:
