@@ -63,11 +63,13 @@ class AccessPermission(BasePermission):
 
     def has_object_permission(self, request: Request, view: Any, obj: Any) -> bool:
         """Whether the caller may do this with something of an organization; raises ``Forbidden``."""
-        rule = rule_of(view, action_of(view, request.method or "") or "")
+        action = action_of(view, request.method or "")
+        if action is None:
+            return True  # 405
+        rule = rule_of(view, action)
         if rule is None or rule.role is None or rule.audience is not Audience.ORGANIZATION:
             return rule is not None
         assert isinstance(request.user, User)  # noqa: S101  # has_permission has said so
-        action = action_of(view, request.method or "") or ""
         record_request(request, view, rule, action, organization_id=obj.organization_id)
         require_role(request.user, obj.organization_id, rule.role)
         check_platform_wide(request, obj.organization_id is None)

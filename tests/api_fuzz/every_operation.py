@@ -141,9 +141,9 @@ def failed(event: events.ScenarioFinished) -> dict[tuple[str, ...], str]:
                 continue
             failure = check.failure_info.failure
             sentence = f"{failure.title} {failure.message}"
-            if not is_excluded(check.name, sentence):
+            shown = exchange(event.recorder.interactions[failure.case_id or case_id])
+            if not is_excluded(check.name, f"{sentence}\n{shown}"):
                 key = (event.recorder.label, check.name, VALUES.sub("", sentence)[:80])
-                shown = exchange(event.recorder.interactions[failure.case_id or case_id])
                 found[key] = f"{key[0]} | {check.name}\n   {sentence:.600}\n{shown}"
     return found
 

@@ -60,7 +60,9 @@ class WorkspaceView(GenericViewSet[M]):
         self._check_level(request)
 
     def _check_level(self, request: Request) -> None:
-        action = action_of(self, request.method or "") or ""
+        action = action_of(self, request.method or "")
+        if action is None:
+            return  # a method that is not there: 405
         rule = rule_of(self, action)
         if rule is not None:
             record_request(

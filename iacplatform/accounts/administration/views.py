@@ -32,9 +32,10 @@ class OrganizationView(GenericViewSet[M]):
         super().initial(request, *args, **kwargs)
         theirs = member_organizations(self.user)
         self.organization = get_object_or_404(theirs, name=kwargs["organization"])
-        action = action_of(self, request.method or "") or ""
-        rule = rule_of(self, action)
-        assert rule is not None  # noqa: S101  # the permission has said so
+        action = action_of(self, request.method or "")
+        rule = rule_of(self, action) if action else None
+        if action is None or rule is None:
+            return  # a method that is not there: 405
         record_request(request, self, rule, action, organization_id=self.organization.pk)
         if rule.owner:
             require_owner(self.user, self.organization.pk)

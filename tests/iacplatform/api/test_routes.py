@@ -360,6 +360,31 @@ def rows_of(route: Route) -> list[Any]:
 LISTS = [each for each in ROUTES if each.path in LISTED and each.method == "GET"]
 
 
+METHODS: dict[str, set[str]] = {}
+for each_route in ROUTES:
+    METHODS.setdefault(each_route.path, set()).add(each_route.method)
+
+
+@pytest.mark.parametrize(
+    "route",
+    params(
+        lambda route: (
+            route.needs not in {"public", "session"} and route.method == min(METHODS[route.path])
+        )
+    ),
+)
+def test_a_method_that_is_not_there_is_a_405(route: Route, call: Call, place: Place) -> None:
+    missing = {"GET", "POST", "PUT", "PATCH", "DELETE"} - METHODS[route.path]
+    client = client_of(allowed(route, place))
+
+    answers = {
+        name: client.generic(name, API + route.path.format(**call.names)) for name in missing
+    }
+    assert {name: answer.status_code for name, answer in answers.items()} == dict.fromkeys(
+        missing, 405
+    )
+
+
 @pytest.mark.parametrize("route", LISTS, ids=str)
 def test_a_list_holds_nothing_of_strangers(
     route: Route, call: Call, place: Place, elsewhere: Organization
