@@ -2,6 +2,7 @@
 
 import django_filters  # type: ignore[import-untyped]
 from django.db.models import Q, QuerySet
+from drf_spectacular.utils import extend_schema_field
 
 from iacplatform.accounts.levels import LEVEL_WORDS, Level
 from iacplatform.common.counting import count_each
@@ -292,16 +293,10 @@ class GrantFilter(FilterSet):
     )
     project_id = django_filters.CharFilter(field_name="project__project_id", max_length=50)
     workspace_id = django_filters.CharFilter(field_name="workspace__workspace_id", max_length=50)
-    level = django_filters.ChoiceFilter(
-        choices=LEVEL_WORDS, method="filter_level", help_text="Exactly this"
-    )
+    level = django_filters.TypedChoiceFilter(choices=LEVEL_WORDS, coerce=Level.of_word)
+    # The column holds numbers.
+    extend_schema_field({"type": "string", "enum": [word for word, _ in LEVEL_WORDS]})(level)
 
     class Meta:
         model = AccessGrant
         fields: list[str] = []
-
-    def filter_level(
-        self, queryset: QuerySet[AccessGrant], name: str, word: str
-    ) -> QuerySet[AccessGrant]:
-        """The API's word for it."""
-        return queryset.filter(level=Level.of_word(word))
