@@ -39,7 +39,7 @@ from workspaces.task_events import EventName
 class NotificationViewSet(ModelViewSet[NotificationConfig]):
     """The notifications of the caller's organizations, and those of the whole platform.
 
-    What is global or the whole platform's is written by administrators only.
+    Those of an organization are written by who has the role ``notifications`` there, the platform's by staff.
     """
 
     queryset = NotificationConfig.objects.all()

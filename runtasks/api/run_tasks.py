@@ -37,7 +37,7 @@ from workspaces.models import Workspace
 class RunTaskViewSet(ModelViewSet[RunTask]):
     """The RunTasks of the caller's organizations, and those of the whole platform.
 
-    What is global or the whole platform's is written by administrators only.
+    Those of an organization are written by who has the role ``run_tasks`` there, the platform's by staff.
     """
 
     queryset = RunTask.objects.all()

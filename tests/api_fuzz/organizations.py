@@ -10,7 +10,6 @@ from django.utils import timezone
 
 from iacplatform.accounts.levels import Level
 from iacplatform.accounts.models import AuditEntry, Membership, Organization, Team, User
-from notifications.models import NotificationLog
 from runtasks.models import RunTaskOutcome
 from tests.factories import (
     APITokenFactory,
@@ -34,7 +33,7 @@ from tests.factories import (
     state_content,
 )
 from tests.notifications.factories import AttachmentFactory as NotificationAttachmentFactory
-from tests.notifications.factories import NotificationFactory
+from tests.notifications.factories import NotificationFactory, message
 from tests.runtasks.factories import AttachmentFactory as RunTaskAttachmentFactory
 from tests.runtasks.factories import ResultFactory, RunTaskFactory
 from tests.triggers.factories import link
@@ -289,17 +288,12 @@ def notifications(tenant: Tenant, workspace: Workspace, task: WorkspaceTask) -> 
         organization=tenant.organization, name=text, description=text
     )
     attachment = NotificationAttachmentFactory.create(workspace=workspace, notification=config)
-    log = NotificationLog.objects.create(
+    log = message(
+        attachment,
+        task,
         delivery_key=text,
-        task=task,
-        workspace=workspace,
-        notification=config,
-        workspace_notification=attachment,
         notification_name=text,
-        notification_type="webhook",
-        event="task_completed",
         request_payload={"text": text},
-        max_retry_count=0,
     )
     return {
         "notification_id": config.notification_id,

@@ -72,3 +72,25 @@ def told(url: str, name: EventName | str = EventName.TASK_COMPLETED, **config: A
 def log_of(task: WorkspaceTask) -> NotificationLog:
     """The only message about a task, as it is now."""
     return NotificationLog.objects.get(task=task)
+
+
+def message(
+    attachment: WorkspaceNotification, task: WorkspaceTask, **fields: Any
+) -> NotificationLog:
+    """A message about a task to where an attachment leads; nobody has sent it."""
+    config = attachment.notification
+    given: dict[str, Any] = {
+        "delivery_key": f"test:{next(_numbers)}",
+        "notification_name": config.name,
+        "notification_type": config.notification_type,
+        "event": EventName.TASK_COMPLETED,
+        "request_payload": {},
+        "max_retry_count": 0,
+    } | fields
+    return NotificationLog.objects.create(
+        task=task,
+        workspace=task.workspace,
+        notification=config,
+        workspace_notification=attachment,
+        **given,
+    )

@@ -1,9 +1,8 @@
 """What lists can be narrowed by."""
 
 import django_filters  # type: ignore[import-untyped]
-from django.db.models import Q, QuerySet
 
-from iacplatform.common.filtering import FilterSet
+from iacplatform.common.filtering import FilterSet, TextFilter
 from triggers.models import ExecutionStatus, TaskTriggerExecution
 from workspaces.models import Workspace
 
@@ -21,14 +20,8 @@ class ExecutionFilter(FilterSet):
 class LinkableFilter(FilterSet):
     """Workspaces by text."""
 
-    search = django_filters.CharFilter(method="filter_search", max_length=200)
+    search = TextFilter("name", "workspace_id")
 
     class Meta:
         model = Workspace
         fields: list[str] = []
-
-    def filter_search(
-        self, queryset: QuerySet[Workspace], name: str, text: str
-    ) -> QuerySet[Workspace]:
-        """In the name and the id."""
-        return queryset.filter(Q(name__icontains=text) | Q(workspace_id__icontains=text))

@@ -2,18 +2,17 @@
 
 from typing import Any, TypeVar
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 from django.shortcuts import get_object_or_404
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
-from rest_framework.viewsets import GenericViewSet
 
-from iacplatform.accounts.api import signed_in_user
 from iacplatform.accounts.audit.requests import record_request
 from iacplatform.accounts.levels import Level
 from iacplatform.accounts.models import User
 from iacplatform.accounts.permissions import action_of, require_level, rule_of
 from iacplatform.accounts.rules import Rule, check_scopes
+from iacplatform.accounts.views import RowsView
 from iacplatform.common.conditional import hold_object
 from iacplatform.common.errors import Forbidden
 from workspaces.models import Access, Workspace, WorkspaceTask, access_of
@@ -35,21 +34,12 @@ def _found(access: Access, reference: str) -> Workspace:
     return get_object_or_404(visible.select_related(*RELATED), **{key: reference})
 
 
-class WorkspaceView(GenericViewSet[M]):
-    """A view of what belongs to the workspace in its address.
-
-    A subclass says in :meth:`rows` what that is; its ``queryset`` only names the model for the
-    OpenAPI document.
-    """
+class WorkspaceView(RowsView[M]):
+    """A view of what belongs to the workspace in its address."""
 
     records_its_place = True
     workspace: Workspace
     level: Level
-
-    @property
-    def user(self) -> User:
-        """The caller."""
-        return signed_in_user(self.request)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Looks the workspace up, once it is known who asks."""
@@ -98,16 +88,6 @@ class WorkspaceView(GenericViewSet[M]):
         self.workspace = find_workspace(self.user, self.kwargs["workspace_id"])
         if (self.lookup_url_kwarg or self.lookup_field) in self.kwargs:
             hold_object(self)
-
-    def rows(self) -> QuerySet[M]:
-        """What of the workspace this view shows."""
-        raise NotImplementedError
-
-    def get_queryset(self) -> QuerySet[M]:
-        """:meth:`rows`, or nothing where only the OpenAPI document is written."""
-        if getattr(self, "swagger_fake_view", False):
-            return super().get_queryset()
-        return self.rows()
 
 
 class TaskView(WorkspaceView[M]):

@@ -177,7 +177,7 @@ class VariableSetFilter(FilterSet):
 class ResourceFilter(FilterSet):
     """Resources by text; deleted ones only on request."""
 
-    search = django_filters.CharFilter(method="filter_search", max_length=200)
+    search = TextFilter("resource_id", "description")
     include_inactive = yes_or_no(field_name="is_active", method="filter_inactive")
     ordering = OrderingFilter(
         fields=["resource_id", "resource_type", "created_at", "updated_at", "last_applied_at"]
@@ -200,27 +200,15 @@ class ResourceFilter(FilterSet):
         """Already done: no value means something here too."""
         return queryset
 
-    def filter_search(
-        self, queryset: QuerySet[WorkspaceResource], name: str, text: str
-    ) -> QuerySet[WorkspaceResource]:
-        """In the id and the description."""
-        return queryset.filter(Q(resource_id__icontains=text) | Q(description__icontains=text))
-
 
 class ResourceSnapshotFilter(FilterSet):
     """Snapshots by text."""
 
-    search = django_filters.CharFilter(method="filter_search", max_length=200)
+    search = TextFilter("name", "description")
 
     class Meta:
         model = ResourceSnapshot
         fields: list[str] = []
-
-    def filter_search(
-        self, queryset: QuerySet[ResourceSnapshot], name: str, text: str
-    ) -> QuerySet[ResourceSnapshot]:
-        """In the name and the description."""
-        return queryset.filter(Q(name__icontains=text) | Q(description__icontains=text))
 
 
 class ResourceChangeFilter(FilterSet):

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import ModelViewSet
 
-from iacplatform.accounts.api import signed_in_user
+from iacplatform.accounts.views import RowsView
 from iacplatform.common.conditional import conditional
 from iacplatform.common.errors import InvalidInput
 from iacplatform.common.idempotency import idempotent_actions
@@ -26,7 +26,7 @@ from workspaces.services.projects import create_project, move_workspace, update_
 
 @conditional()
 @idempotent_actions("create")
-class ProjectViewSet(ModelViewSet[Project]):
+class ProjectViewSet(RowsView[Project], ModelViewSet[Project]):
     """The projects of the caller's organizations."""
 
     queryset = Project.objects.all()
@@ -34,11 +34,9 @@ class ProjectViewSet(ModelViewSet[Project]):
     filterset_class = ProjectFilter
     lookup_field = "project_id"
 
-    def get_queryset(self) -> QuerySet[Project]:
+    def rows(self) -> QuerySet[Project]:
         """By name."""
-        if getattr(self, "swagger_fake_view", False):
-            return super().get_queryset()
-        visible = Project.objects.visible_to(signed_in_user(self.request))
+        visible = Project.objects.visible_to(self.user)
         return visible.select_related("organization").order_by("name", "pk")
 
     @extend_schema(request=NewProjectSerializer, responses={201: ProjectSerializer})
@@ -46,7 +44,7 @@ class ProjectViewSet(ModelViewSet[Project]):
         """Creates a project in one of the caller's organizations."""
         serializer = NewProjectSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        project = create_project(user=signed_in_user(request), **serializer.validated_data)
+        project = create_project(user=self.user, **serializer.validated_data)
         return Response(ProjectSerializer(project).data, status=201)
 
     def perform_update(self, serializer: BaseSerializer[Project]) -> None:

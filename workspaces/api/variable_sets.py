@@ -9,10 +9,11 @@ from rest_framework import mixins
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
-from rest_framework.viewsets import GenericViewSet, ModelViewSet
+from rest_framework.viewsets import ModelViewSet
 
 from iacplatform.accounts.api import signed_in_user
 from iacplatform.accounts.models import User
+from iacplatform.accounts.views import RowsView
 from iacplatform.common.conditional import conditional
 from iacplatform.common.idempotency import idempotent_actions
 from workspaces.api.access import WorkspaceView
@@ -121,18 +122,13 @@ class VariableSetViewSet(ModelViewSet[VariableSet]):
         return self.workspaces(request, **kwargs)
 
 
-class SetVariableView(GenericViewSet[SetVariable]):
+class SetVariableView(RowsView[SetVariable]):
     """A view of what belongs to the variable set in its address."""
 
     queryset = SetVariable.objects.all()
     serializer_class = SetVariableSerializer
 
     variable_set: VariableSet
-
-    @property
-    def user(self) -> User:
-        """The caller."""
-        return signed_in_user(self.request)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Looks the set up, once it is known who asks."""
@@ -146,12 +142,6 @@ class SetVariableView(GenericViewSet[SetVariable]):
         current = self.variable_set.variables.current()
         related = current.select_related("created_by", "variable_set")
         return related.order_by("key", "variable_type")
-
-    def get_queryset(self) -> QuerySet[SetVariable]:
-        """:meth:`rows`, or nothing where only the OpenAPI document is written."""
-        if getattr(self, "swagger_fake_view", False):
-            return super().get_queryset()
-        return self.rows()
 
 
 @conditional()

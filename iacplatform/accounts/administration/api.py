@@ -9,7 +9,6 @@ from rest_framework import mixins
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
-from rest_framework.viewsets import GenericViewSet
 
 from iacplatform.accounts.administration.filters import MemberFilter, OrganizationFilter, TeamFilter
 from iacplatform.accounts.administration.serializers import (
@@ -35,11 +34,12 @@ from iacplatform.accounts.administration.services import (
     update_team,
 )
 from iacplatform.accounts.administration.views import OrganizationView
-from iacplatform.accounts.api import new_token_answer, signed_in_user
+from iacplatform.accounts.api import new_token_answer
 from iacplatform.accounts.models import APIToken, Membership, Organization, Team
 from iacplatform.accounts.organizations import member_organizations
 from iacplatform.accounts.serializers import APITokenSerializer, NewAPITokenSerializer
 from iacplatform.accounts.services import revoke_api_token
+from iacplatform.accounts.views import RowsView
 from iacplatform.common.conditional import conditional
 from iacplatform.common.errors import NotFound
 from iacplatform.common.idempotency import idempotent_actions
@@ -47,7 +47,7 @@ from iacplatform.common.idempotency import idempotent_actions
 
 @idempotent_actions("create")
 class OrganizationListViewSet(
-    mixins.ListModelMixin, mixins.CreateModelMixin, GenericViewSet[Organization]
+    mixins.ListModelMixin, mixins.CreateModelMixin, RowsView[Organization]
 ):
     """The caller's organizations."""
 
@@ -55,11 +55,9 @@ class OrganizationListViewSet(
     serializer_class = OrganizationSerializer
     filterset_class = OrganizationFilter
 
-    def get_queryset(self) -> QuerySet[Organization]:
+    def rows(self) -> QuerySet[Organization]:
         """Those that the caller belongs to; a superuser sees all."""
-        if getattr(self, "swagger_fake_view", False):
-            return super().get_queryset()
-        return member_organizations(signed_in_user(self.request)).order_by("name")
+        return member_organizations(self.user).order_by("name")
 
     def perform_create(self, serializer: BaseSerializer[Organization]) -> None:
         """Creates an organization; its first owner is added by a superuser."""

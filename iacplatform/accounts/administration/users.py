@@ -2,12 +2,10 @@
 
 from collections.abc import Iterable
 
-from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
 from iacplatform.accounts.administration.accounts import create_account, update_account
@@ -48,14 +46,6 @@ class AccountViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, GenericVi
         check_token_may_set(request, serializer.validated_data)
         update_account(user, by=signed_in_user(request), **serializer.validated_data)
         return Response(AccountSerializer(user).data)
-
-    def get_queryset(self) -> QuerySet[User]:
-        """By name."""
-        return super().get_queryset()
-
-    def get_serializer_class(self) -> type[BaseSerializer[User]]:
-        """What is shown."""
-        return AccountSerializer
 
 
 def check_token_may_set(request: Request, fields: Iterable[str]) -> None:

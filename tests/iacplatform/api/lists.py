@@ -15,7 +15,6 @@ from django.utils import timezone
 from iacplatform.accounts.levels import Level
 from iacplatform.accounts.models import AuditEntry, Membership, Team, User
 from iacplatform.common.models import OutboxEntry
-from notifications.models import NotificationLog
 from runtasks.models import RunTaskOutcome
 from tests.factories import (
     APITokenFactory,
@@ -34,7 +33,7 @@ from tests.factories import (
     WorkspaceFactory,
 )
 from tests.notifications.factories import AttachmentFactory as NotificationAttachmentFactory
-from tests.notifications.factories import NotificationFactory
+from tests.notifications.factories import NotificationFactory, message
 from tests.runtasks.factories import AttachmentFactory as RunTaskAttachmentFactory
 from tests.runtasks.factories import ResultFactory, RunTaskFactory
 from tests.triggers.factories import link
@@ -319,20 +318,8 @@ def notifications(scene: Scene, count: int) -> None:
 @fills(f"{WORKSPACE}/notification-logs")
 def notification_logs(scene: Scene, count: int) -> None:
     """Messages about the task, each to another receiver."""
-    for number in itertools.islice(scene.numbers, count):
-        attachment = NotificationAttachmentFactory.create(workspace=scene.workspace)
-        NotificationLog.objects.create(
-            delivery_key=f"{number}",
-            task=scene.task,
-            workspace=scene.workspace,
-            notification=attachment.notification,
-            workspace_notification=attachment,
-            notification_name=attachment.notification.name,
-            notification_type=attachment.notification.notification_type,
-            event="task_completed",
-            request_payload={},
-            max_retry_count=0,
-        )
+    for attachment in NotificationAttachmentFactory.create_batch(count, workspace=scene.workspace):
+        message(attachment, scene.task)
 
 
 @fills(f"{TASK}/trigger-executions")

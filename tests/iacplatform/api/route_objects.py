@@ -10,7 +10,6 @@ from django.utils import timezone
 from iacplatform.accounts.levels import Level
 from iacplatform.accounts.models import AuditEntry, Organization, Team, User
 from iacplatform.common.models import OutboxEntry
-from notifications.models import NotificationLog
 from tests.factories import (
     APITokenFactory,
     EngineVersionFactory,
@@ -27,7 +26,7 @@ from tests.factories import (
 )
 from tests.iacplatform.api.routes import Route
 from tests.notifications.factories import AttachmentFactory as NotificationAttachmentFactory
-from tests.notifications.factories import NotificationFactory
+from tests.notifications.factories import NotificationFactory, message
 from tests.runtasks.factories import AttachmentFactory as RunTaskAttachmentFactory
 from tests.runtasks.factories import ResultFactory, RunTaskFactory
 from tests.triggers.factories import link
@@ -178,19 +177,7 @@ def _notification_attachment(place: Place) -> Any:
 
 
 def _notification_log(place: Place) -> str:
-    attachment = _notification_attachment(place)
-    return NotificationLog.objects.create(
-        delivery_key=f"{place.workspace.pk}",
-        task=place.task,
-        workspace=place.workspace,
-        notification=attachment.notification,
-        workspace_notification=attachment,
-        notification_name=attachment.notification.name,
-        notification_type=attachment.notification.notification_type,
-        event="task_completed",
-        request_payload={},
-        max_retry_count=0,
-    ).log_id
+    return message(_notification_attachment(place), place.task).log_id
 
 
 def _trigger(place: Place) -> Any:

@@ -360,9 +360,10 @@ def rows_of(route: Route) -> list[Any]:
 LISTS = [each for each in ROUTES if each.path in LISTED and each.method == "GET"]
 
 
-METHODS: dict[str, set[str]] = {}
-for each_route in ROUTES:
-    METHODS.setdefault(each_route.path, set()).add(each_route.method)
+METHODS = {
+    path: {each.method for each in ROUTES if each.path == path}
+    for path in {each.path for each in ROUTES}
+}
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,8 @@
 """Rows of what comes after a task: notifications, run triggers, the CMDB."""
 
 from iacplatform.accounts.models import User
-from notifications.models import NotificationLog
 from tests.domain import a_workspace
-from tests.notifications.factories import AttachmentFactory, NotificationFactory
+from tests.notifications.factories import AttachmentFactory, NotificationFactory, message
 from triggers.models import RunTrigger, TaskTriggerExecution
 from workspaces.cmdb.models import (
     ExternalSource,
@@ -28,17 +27,12 @@ def _write_message(task: WorkspaceTask, user: User, secret: str) -> None:
         created_by=user, secret=secret, custom_headers={"X-Token": secret}
     )
     attachment = AttachmentFactory.create(workspace=task.workspace, notification=notification)
-    NotificationLog.objects.create(
+    message(
+        attachment,
+        task,
         delivery_key=f"admin:{task.pk}",
-        task=task,
-        workspace=task.workspace,
-        notification=notification,
-        workspace_notification=attachment,
-        notification_name=notification.name,
-        notification_type=notification.notification_type,
         event=EventName.TASK_CREATED,
         request_payload={"event": "task_created"},
-        max_retry_count=0,
     )
 
 

@@ -1,12 +1,11 @@
 """Organizations, members, teams, users and their tokens over REST."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 from rest_framework.test import APIClient
@@ -23,6 +22,7 @@ from tests.factories import (
     member_with,
     plain_member,
 )
+from tests.racing import at_once
 from tests.runtasks.factories import NOWHERE
 from workspaces.models import AccessGrant, EngineVersion, Workspace
 
@@ -137,16 +137,9 @@ def test_an_organization_keeps_an_owner(api: APIClient, member: User) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_two_owners_do_not_leave_at_once(client_of: Callable[[User], APIClient]) -> None:
     owners = [UserFactory.create(), UserFactory.create()]
-    clients = [client_of(owner) for owner in owners]
+    leaving = [partial(client_of(owner).delete, f"{HOUSE}/members/{owner.pk}") for owner in owners]
 
-    def leave(number: int) -> int:
-        try:
-            return clients[number].delete(f"{HOUSE}/members/{owners[number].pk}").status_code
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(2) as pool:
-        answers = sorted(pool.map(leave, range(2)))
+    answers = sorted(answer.status_code for answer in at_once(*leaving))
 
     assert answers == [204, 409]
     assert Membership.objects.filter(is_owner=True).count() == 1
